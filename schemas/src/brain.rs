@@ -1,1 +1,59 @@
-//! brain
+//! What the brain says about model calls.
+
+use crate::{fault::Class, value::Value};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Tokens of a call; `estimated` where the provider did not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Usage {
+    pub input: u64,
+    pub output: u64,
+    #[serde(default)]
+    pub estimated: bool,
+}
+
+/// One try at one model; a call has one or more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LlmTried {
+    pub call: crate::id::EventId,
+    /// From 1.
+    pub n: u32,
+    pub provider: String,
+    pub model: String,
+    pub usage: Usage,
+    pub cost_usd: f64,
+    /// Milliseconds.
+    pub ms: u64,
+    /// What went wrong; absent when the try gave the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// The model answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LlmCompleted {
+    pub step: String,
+    pub attempt: u32,
+    pub provider: String,
+    pub model: String,
+    /// A string, or JSON that matches the asked-for schema; large ones are references.
+    pub answer: Value,
+    /// Over all tries.
+    pub usage: Usage,
+    pub cost_usd: f64,
+    pub ms: u64,
+}
+
+/// No model gave a usable answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LlmFailed {
+    pub step: String,
+    pub attempt: u32,
+    pub class: Class,
+    pub message: String,
+    /// Over all tries.
+    pub usage: Usage,
+    pub cost_usd: f64,
+    pub ms: u64,
+}

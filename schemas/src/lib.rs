@@ -9,6 +9,7 @@ pub mod fault;
 pub mod value;
 pub mod plan;
 pub mod catalogue;
+pub mod manifest;
 pub mod goal;
 pub mod limits;
 
@@ -26,6 +27,8 @@ pub mod cloudevent;
 
 
 
+pub use event::Event;
+pub use fact::Fact;
 pub use fault::{Class, Fault};
 pub use id::{EventId, MissionId, Tenant, Writer};
 pub use time::Time;

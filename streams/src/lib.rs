@@ -1,1 +1,15 @@
-//! streams
+//! The grammar of stage7: how words become subjects and records, which streams hold them, and
+//! what a log of them adds up to.
+//!
+//! Pure: no clock, no randomness, no environment, no network.
+
+pub mod subject;
+pub mod record;
+pub mod topology;
+pub mod decide;
+pub mod registry;
+pub mod submission;
+
+pub mod control;
+pub mod agent;
+pub mod overview;

@@ -1,1 +1,82 @@
-//! capabilities
+//! Capabilities: the plugins, and the places where they run.
+//!
+//! Consumes: `plugin.requested` of any requester (group `plugin-runs`). \
+//! Emits: `capability.plugin.started` of sandboxed runs; as answers `capability.plugin.completed` and
+//! `capability.plugin.failed`; in the registry `plugin.registered` and `plugin.listed`. \
+//! Decides: nothing. \
+//! Effects: native code, and processes in a sandbox; log lines on
+//! `stage7.live.{tenant}.{mission}.plugin.{run}`. \
+//! Repeats: a run whose answer is not in the log is made again after a crash. \
+//! Never: code that is not the machine's own outside a sandbox.
+
+pub mod plugin;
+pub mod runtime;
+pub mod native;
+pub mod python;
+pub mod sandbox;
+mod effect;
+mod folder;
+mod process;
+mod seccomp;
+
+pub use effect::Capabilities;
+pub use plugin::{Plugin, shipped};
+pub use runtime::{Failure, Host, State};
+
+use nats::{
+    jetstream::JetStream,
+    log::{AppendError, ReadError},
+};
+use schemas::Writer;
+use std::{path::PathBuf, sync::Arc};
+use streams::registry;
+use tokio_util::sync::CancellationToken;
+
+/// How the worker is run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Runs at once.
+    pub parallel: usize,
+    /// A binary whose `main` begins with [`native::child`].
+    pub program: PathBuf,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { parallel: 32, program: "/proc/self/exe".into() }
+    }
+}
+
+/// Why the worker cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("capabilities cannot join its consumer group")]
+    Read(#[from] ReadError),
+    #[error("capabilities cannot register its verbs")]
+    Register(#[from] AppendError),
+}
+
+/// Registers the shipped verbs and runs plugins until `stop`.
+///
+/// # Errors
+/// When the registry or the consumer refuses.
+pub async fn run(log: JetStream, config: Config, worker_version: String, stop: CancellationToken) -> Result<(), Error> {
+    let host = Host::new(config.program);
+    let plugins: Vec<Plugin> = shipped().into_iter().filter(|plugin| !plugin.is_agents()).collect();
+    nats::registry::announce(&log, Writer::Capability, &registered(&plugins, &host).await).await?;
+    let capabilities = Capabilities::new(plugins, host, config.parallel);
+    Ok(nats::effect::run(Arc::new(log), Arc::new(capabilities), worker_version, stop).await?)
+}
+
+/// What the registry is to say of each plugin.
+pub async fn registered(plugins: &[Plugin], host: &Host) -> Vec<registry::Plugin> {
+    let mut all = Vec::new();
+    for plugin in plugins {
+        let (state, reason) = match host.state(plugin).await {
+            State::Enabled => (registry::State::Enabled, None),
+            State::Unavailable(reason) => (registry::State::Unavailable, Some(reason)),
+        };
+        all.push(registry::Plugin { verb: plugin.manifest.verb(), digest: plugin.digest(), state, reason });
+    }
+    all
+}

@@ -1,0 +1,33 @@
+# Two commands are all it takes: `make run` and `make test`. Both honour CARGO_TARGET_DIR.
+#
+#   make run                                   a demonstration over README.md, without any model
+#   make run GOAL="…" FILES="a.csv b.md"       your goal over your files
+#   make test                                  installs what the tests need and runs all of them
+
+# Taken as they stand: a `$` in a goal is the goal's.
+export STAGE7_RUN_GOAL := $(value GOAL)
+export STAGE7_RUN_FILES := $(value FILES)
+unexport GOAL FILES
+
+.PHONY: run test soak bench fmt lint
+
+run:
+	@scripts/run.sh
+
+test:
+	@scripts/test.sh
+
+# The long runs: what `make test` tries forty times, hundreds of times.
+soak:
+	@scripts/test.sh soak
+
+bench:
+	@scripts/prerequisites.sh
+	cargo bench --workspace --benches
+
+fmt:
+	cargo fmt --all
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings

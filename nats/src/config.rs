@@ -1,0 +1,226 @@
+//! The server's configuration, rendered from the topology. Only public keys stand in it.
+
+use crate::key::{Ring, TENANT};
+use std::{collections::BTreeMap, fmt::Write, path::Path};
+use streams::topology::{
+    FILE_LIMIT, MAX_PAYLOAD, MEMORY_LIMIT,
+    access::{self, Crossing, TENANT_REQUESTS, TENANT_STREAMS, USERS, Way, Zone},
+};
+
+/// The file with the tenants' accounts, relative to the configuration that includes it.
+pub const TENANTS_FILE: &str = "accounts/tenants.conf";
+
+/// When the server syncs to disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sync {
+    /// Before it acknowledges: an acknowledged word survives a power cut.
+    #[default]
+    Always,
+    /// Every two minutes, as the server does untold. For comparisons only.
+    Default,
+}
+
+/// What differs from server to server.
+#[derive(Debug, Clone)]
+pub struct Config<'a> {
+    /// Interface and port, e.g. `127.0.0.1:4222`; port -1 takes any.
+    pub listen: &'a str,
+    pub store_dir: &'a Path,
+    pub sync: Sync,
+    /// User → public key. A user who isn't in it gets the variable `$NKEY_{USER}`.
+    pub keys: &'a BTreeMap<String, String>,
+}
+
+/// The public keys of a ring.
+pub fn public_keys(ring: &Ring) -> BTreeMap<String, String> {
+    Ring::users().filter_map(|user| Some((user.to_string(), ring.seed(user).ok()?.public()))).collect()
+}
+
+impl Config<'_> {
+    /// The text of `nats-server.conf`.
+    pub fn render(&self) -> String {
+        let mut out = String::from(HEAD);
+        let sync = match self.sync {
+            Sync::Always => ", sync_interval: always",
+            Sync::Default => "",
+        };
+        let mut line = |text: String| {
+            out.push_str(&text);
+            out.push('\n');
+        };
+        line(format!("listen: {:?}", self.listen));
+        line("server_name: stage7".into());
+        line(format!("max_payload: {MAX_PAYLOAD}"));
+        line(format!("jetstream {{ store_dir: {:?}{sync}, max_file: {FILE_LIMIT}, max_mem: {MEMORY_LIMIT} }}", self.store_dir));
+        line("# Acknowledgements stay on $JS.ACK.{stream}.{consumer}, which is what crosses between accounts.".into());
+        line("feature_flags { js_ack_fc_v2: false }".into());
+        line("system_account: SYS".into());
+        line(String::new());
+        line("accounts {".into());
+        for zone in [Zone::Sys, Zone::Log, Zone::Brain, Zone::Capability] {
+            line(self.account(zone));
+        }
+        line(format!("  include \"./{TENANTS_FILE}\""));
+        line("}".into());
+        out
+    }
+
+    fn account(&self, zone: Zone) -> String {
+        let mut out = format!("  {}: {{\n", zone.account());
+        if zone == Zone::Log {
+            out.push_str("    jetstream: enabled\n");
+        }
+        block(&mut out, "users", USERS.iter().filter(|u| u.zone == zone).map(|u| self.user(u)));
+        block(&mut out, "exports", exports(zone));
+        block(&mut out, "imports", imports(zone));
+        out.push_str("  }\n");
+        out
+    }
+
+    fn user(&self, user: &access::User) -> String {
+        let key = self.keys.get(user.name).cloned().unwrap_or_else(|| format!("$NKEY_{}", user.name.to_uppercase()));
+        let about = format!("# {}: {}\n      ", user.name, user.about);
+        match (user.may_publish(), user.may_subscribe()) {
+            (Some(publish), Some(subscribe)) => format!(
+                "{about}{{ nkey: {key}, permissions: {{\n        publish: {}\n        subscribe: {}\n        \
+                 allow_responses: {{ max: 1, expires: \"30s\" }} }} }}",
+                list(&publish, "          "),
+                list(&subscribe, "          "),
+            ),
+            _ => format!("{about}{{ nkey: {key} }}"),
+        }
+    }
+}
+
+/// The text of the tenants' file: an account a tenant, named as the tenant, with its owner's key.
+/// It takes no variables: an included file doesn't see those of the file that includes it.
+pub fn tenants(owners: &BTreeMap<String, String>) -> String {
+    let mut out = String::from("# Written by stage7: one account a tenant, named exactly as the tenant.\n");
+    for (tenant, key) in owners {
+        let _ = write!(out, "{}", account_of(tenant, key));
+    }
+    out
+}
+
+/// The tenants of a ring: only `default` so far.
+pub fn default_tenant(ring: &Ring) -> BTreeMap<String, String> {
+    ring.seed(TENANT).map(|seed| (TENANT.to_string(), seed.public())).into_iter().collect()
+}
+
+fn account_of(tenant: &str, key: &str) -> String {
+    let requests: Vec<(String, bool)> =
+        TENANT_REQUESTS.iter().map(|(verb, rest, share)| (format!("stage7.{verb}.{tenant}{rest}"), *share)).collect();
+    let heard: Vec<(Zone, String)> =
+        TENANT_STREAMS.iter().map(|(zone, family)| (*zone, format!("stage7.{family}.{tenant}.>"))).collect();
+    let publish: Vec<String> = requests.iter().map(|(subject, _)| subject.clone()).collect();
+    let mut subscribe = vec!["_INBOX.>".to_string()];
+    for (_, subject) in &heard {
+        if !subscribe.contains(subject) {
+            subscribe.push(subject.clone());
+        }
+    }
+    let mut out = format!("{tenant:?}: {{\n    limits: {{ max_connections: 64, max_subscriptions: 1000, max_payload: {MAX_PAYLOAD} }}\n");
+    let user = format!(
+        "{{ nkey: {key}, permissions: {{\n        publish: {}\n        subscribe: {} }} }}",
+        list(&publish, "          "),
+        list(&subscribe, "          ")
+    );
+    block(&mut out, "users", [user]);
+    let share = |share| if share { ", share: true" } else { "" };
+    let imported = requests.iter().map(|(s, told)| format!("{{ service: {{ account: LOG, subject: {s:?} }}{} }}", share(*told)));
+    let streamed = heard.iter().map(|(zone, s)| format!("{{ stream: {{ account: {}, subject: {s:?} }} }}", zone.account()));
+    block(&mut out, "imports", imported.chain(streamed));
+    out.push_str("}\n");
+    out
+}
+
+fn exports(zone: Zone) -> Vec<String> {
+    match zone {
+        Zone::Sys => vec![],
+        Zone::Log => {
+            let lent = access::crossings().into_iter().map(|Crossing { subject, way, zones }| {
+                let accounts: Vec<_> = zones.iter().map(|z| z.account()).collect();
+                let (kind, answers) = kind(way);
+                format!("{{ {kind}: {subject:?}{answers}, accounts: [ {} ] }}", accounts.join(", "))
+            });
+            // Generic: the third token must be the importing account's name, so a new tenant is only
+            // a new account.
+            let asked = TENANT_REQUESTS.iter().map(|(verb, rest, _)| format!("{{ service: \"stage7.{verb}.*{rest}\", account_token_position: 3 }}"));
+            lent.chain(asked).chain(heard(zone)).collect()
+        }
+        Zone::Brain | Zone::Capability => {
+            let other = if zone == Zone::Brain { Zone::Capability } else { Zone::Brain };
+            let mut all = vec!["{ service: \"$SRV.>\", response_type: stream, accounts: [ LOG ] }".to_string()];
+            all.extend(heard(zone));
+            all.push(format!("{{ stream: {:?}, accounts: [ {} ] }}", registry(zone), other.account()));
+            all
+        }
+    }
+}
+
+fn heard(zone: Zone) -> impl Iterator<Item = String> {
+    let mine = TENANT_STREAMS.iter().filter(move |(from, _)| *from == zone);
+    mine.map(|(_, family)| format!("{{ stream: \"stage7.{family}.*.>\", account_token_position: 3 }}"))
+}
+
+fn imports(zone: Zone) -> Vec<String> {
+    match zone {
+        Zone::Sys => vec![],
+        Zone::Log => Zone::EFFECTS
+            .map(|z| format!("{{ service: {{ account: {}, subject: \"$SRV.>\" }}, to: \"$SRV.{}.>\" }}", z.account(), z.account().to_lowercase()))
+            .into(),
+        Zone::Brain | Zone::Capability => {
+            let other = if zone == Zone::Brain { Zone::Capability } else { Zone::Brain };
+            let lent = access::crossings().into_iter().filter(|c| c.zones.contains(&zone));
+            let mut all: Vec<_> = lent.map(|c| format!("{{ {}: {{ account: LOG, subject: {:?} }} }}", kind(c.way).0, c.subject)).collect();
+            // LOG doesn't pass on what came in from another account.
+            all.push(format!("{{ stream: {{ account: {}, subject: {:?} }} }}", other.account(), registry(other)));
+            all
+        }
+    }
+}
+
+fn registry(zone: Zone) -> String {
+    format!("stage7.registry.{}.>", zone.account().to_lowercase())
+}
+
+fn kind(way: Way) -> (&'static str, &'static str) {
+    match way {
+        Way::Request => ("service", ""),
+        Way::RequestMany => ("service", ", response_type: stream"),
+        Way::Stream => ("stream", ""),
+    }
+}
+
+fn block(out: &mut String, name: &str, lines: impl IntoIterator<Item = String>) {
+    let lines: Vec<_> = lines.into_iter().collect();
+    if !lines.is_empty() {
+        let _ = writeln!(out, "    {name}: [\n      {}\n    ]", lines.join("\n      "));
+    }
+}
+
+/// Subjects, a few a line; elements on one line need commas.
+fn list(subjects: &[String], indent: &str) -> String {
+    let mut out = String::from("[");
+    let mut width = usize::MAX;
+    for (n, subject) in subjects.iter().enumerate() {
+        if width.saturating_add(subject.len()) > 120 {
+            let _ = write!(out, "\n{indent}");
+            width = 0;
+        }
+        let comma = if n + 1 < subjects.len() { ", " } else { "" };
+        let _ = write!(out, "{subject:?}{comma}");
+        width += subject.len() + 4;
+    }
+    out.push_str(" ]");
+    out
+}
+
+const HEAD: &str = "\
+# nats-server 2.14 or newer for stage7: accounts are zones of trust.
+# Generated from streams/src/topology.rs; a test fails when this file is stale.
+#
+# Only public keys (U...) stand here; seeds stay with the workers. A name $NKEY_X is taken from the
+# environment. Rights within an account don't bind a message's reply subject: so who sees the world
+# (BRAIN, CAPABILITY, every tenant) has an account of its own and reaches LOG by exact subjects only.
+";

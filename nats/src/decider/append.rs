@@ -1,0 +1,120 @@
+//! Putting a decision into the log: one word after another, each guarded by the one before.
+
+use super::Key;
+use crate::log::{AppendError, Guard, Log};
+use schemas::{Event, MissionId, Tenant, Writer, decider::Stuck, event::Part, value::Blob};
+use streams::{
+    decide::{About, Decider, Due},
+    record::{Dataref, PAYLOAD_LIMIT, Record},
+    subject,
+};
+
+/// A decision on its way.
+pub struct Job {
+    pub about: About,
+    pub writer: Writer,
+    /// The decider's last own word in this mission.
+    pub own: u64,
+    pub basis: u64,
+    pub due: Vec<Due>,
+    pub worker_version: String,
+}
+
+/// How far a decision got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    pub basis: u64,
+    /// The last own word that is certainly in the log.
+    pub own: u64,
+    /// Every word is in the log.
+    pub complete: bool,
+    /// The log did not answer, or is full: give it time.
+    pub retry_later: bool,
+}
+
+impl Appended {
+    pub fn nothing() -> Self {
+        Self { basis: u64::MAX, own: 0, complete: true, retry_later: false }
+    }
+}
+
+impl Job {
+    pub async fn run(self, log: &dyn Log) -> Appended {
+        let mut done = Appended { basis: self.basis, own: self.own, complete: false, retry_later: false };
+        let filter = subject::family(&self.about.tenant, self.about.mission, self.writer);
+        let n = u32::try_from(self.due.len()).unwrap_or(u32::MAX);
+        for (due, k) in self.due.into_iter().zip(1..) {
+            let mut event = due.event(&self.about, self.writer);
+            event.time = log.now();
+            event.basis = Some(self.basis);
+            event.part = Some(Part { k, n });
+            event.worker_version.clone_from(&self.worker_version);
+            let guard = Guard { filter: filter.clone(), last: done.own };
+            match append(log, &event, &due.blobs, &guard).await {
+                Ok(seq) => done.own = seq,
+                Err(error) => {
+                    done.retry_later = error != AppendError::Conflict;
+                    if done.retry_later {
+                        tracing::warn!(mission = %event.mission, word = event.fact.kind(), %error, "a word is not in the log: looking again");
+                    }
+                    return done;
+                }
+            }
+        }
+        done.complete = true;
+        done
+    }
+}
+
+/// Appends one event: first the bytes it refers to, then the word.
+///
+/// # Errors
+/// As the log says.
+pub async fn append(log: &dyn Log, event: &Event, blobs: &[Blob], guard: &Guard) -> Result<u64, AppendError> {
+    for blob in blobs {
+        log.put(&event.tenant, &blob.reference.sha256, &blob.bytes).await?;
+    }
+    let mut record = Record::encode(event);
+    if record.payload.len() > PAYLOAD_LIMIT {
+        let dataref = Dataref { sha256: schemas::value::sha256(&record.payload), size: record.payload.len() as u64 };
+        log.put(&event.tenant, &dataref.sha256, &record.payload).await?;
+        record.headers.push(("ce-dataref".into(), dataref.to_urn()));
+        record.payload = bytes::Bytes::new();
+    }
+    log.append(&record, guard).await
+}
+
+/// `decider.stuck`, on its way.
+pub struct StuckWord {
+    event: Event,
+    own: u64,
+}
+
+pub fn stuck<D: Decider>(key: &Key, message: &str, at: u64, own: u64, worker_version: &str) -> StuckWord {
+    let about = About { tenant: key.0.clone(), mission: key.1, time: schemas::Time::default() };
+    let due = Due::new(Stuck { message: message.chars().take(2_000).collect(), at }, format!("{worker_version}/{at}"), None);
+    let mut event = due.event(&about, D::WRITER);
+    event.worker_version = worker_version.into();
+    StuckWord { event, own }
+}
+
+impl StuckWord {
+    /// Says it under whatever guard holds: the mission's state is of no use here.
+    pub async fn run_to_the_end(mut self, log: &dyn Log, tenant: &Tenant, mission: MissionId, writer: Writer) {
+        let filter = subject::family(tenant, mission, writer);
+        loop {
+            self.event.time = log.now();
+            let guard = Guard { filter: filter.clone(), last: self.own };
+            match append(log, &self.event, &[], &guard).await {
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(%mission, %error, "decider.stuck is not in the log: trying again");
+                    tokio::time::sleep(super::PAUSE).await;
+                    if let Ok(last) = log.last(&filter).await {
+                        self.own = last.map_or(0, |record| record.seq);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Reading a mission: records from the log, what they refer to fetched, decoded for one decider.
+
+use crate::log::{Log, ReadError};
+use schemas::{Event, Fact, MissionId, Tenant, catalogue::Catalogue, value::Ref};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+use streams::{
+    decide::Decider,
+    record::{Decoded, Record},
+    subject::{self, Subject},
+};
+
+/// Catalogues by hash: one for many missions.
+#[derive(Default)]
+pub struct Catalogues(Mutex<HashMap<String, Arc<Catalogue>>>);
+
+impl Catalogues {
+    pub fn known(&self, reference: &Ref) -> Option<Arc<Catalogue>> {
+        self.0.lock().ok()?.get(&reference.sha256).cloned()
+    }
+
+    /// # Errors
+    /// When the bytes are missing, or are not a catalogue.
+    pub async fn fetch(&self, log: &dyn Log, tenant: &Tenant, reference: &Ref) -> Result<Arc<Catalogue>, ReadError> {
+        if let Some(known) = self.known(reference) {
+            return Ok(known);
+        }
+        let bytes = log.get(tenant, &reference.sha256, reference.size).await?;
+        let catalogue = serde_json::from_slice(&bytes)
+            .map_err(|e| ReadError::Artifact { sha256: reference.sha256.clone(), why: format!("it is no catalogue: {e}") })?;
+        let catalogue = Arc::new(catalogue);
+        if let Ok(mut known) = self.0.lock() {
+            known.insert(reference.sha256.clone(), Arc::clone(&catalogue));
+        }
+        Ok(catalogue)
+    }
+}
+
+/// What a record is to a decider.
+#[derive(Debug)]
+pub enum Seen {
+    /// It folds this.
+    Event(Box<Event>),
+    /// It only counts this.
+    Passed,
+    /// It is no event of ours: skipped.
+    Undecodable(String),
+}
+
+/// Decodes what needs nothing fetched; gives `None` when something must be.
+pub fn at_once<D: Decider>(record: &Record, subject: &Subject, catalogues: &Catalogues) -> Option<Seen> {
+    if !concerns::<D>(subject) {
+        return Some(Seen::Passed);
+    }
+    if record.dataref().is_some() {
+        return None;
+    }
+    match record.decode() {
+        Err(error) => Some(Seen::Undecodable(error.to_string())),
+        Ok(Decoded::Unknown { .. }) => Some(Seen::Passed),
+        Ok(Decoded::Event(mut event)) => {
+            if let Fact::MissionCreated(created) = &mut event.fact {
+                created.catalogue.content = Some(catalogues.known(&created.catalogue.reference)?);
+            }
+            Some(Seen::Event(Box::new(event)))
+        }
+    }
+}
+
+/// Decodes one record, fetching what it refers to.
+///
+/// # Errors
+/// When what it refers to is missing or wrong, or cannot be read now.
+pub async fn resolved<D: Decider>(log: &dyn Log, mut record: Record, catalogues: &Catalogues) -> Result<Seen, ReadError> {
+    let subject = match Subject::parse(&record.subject) {
+        Ok(subject) => subject,
+        Err(error) => return Ok(Seen::Undecodable(error.to_string())),
+    };
+    if let Some(seen) = at_once::<D>(&record, &subject, catalogues) {
+        return Ok(seen);
+    }
+    attach(log, &mut record, &subject.tenant).await?;
+    match record.decode() {
+        Err(error) => Ok(Seen::Undecodable(error.to_string())),
+        Ok(Decoded::Unknown { .. }) => Ok(Seen::Passed),
+        Ok(Decoded::Event(mut event)) => {
+            if let Fact::MissionCreated(created) = &mut event.fact {
+                let found = catalogues.fetch(log, &subject.tenant, &created.catalogue.reference).await?;
+                created.catalogue.content = Some(found);
+            }
+            Ok(Seen::Event(Box::new(event)))
+        }
+    }
+}
+
+/// Puts the data of an event that lies elsewhere into its payload.
+///
+/// # Errors
+/// When the bytes are missing or wrong.
+pub async fn attach(log: &dyn Log, record: &mut Record, tenant: &Tenant) -> Result<(), ReadError> {
+    if let Some(dataref) = record.dataref() {
+        record.payload = log.get(tenant, &dataref.sha256, dataref.size).await?;
+    }
+    Ok(())
+}
+
+fn concerns<D: Decider>(subject: &Subject) -> bool {
+    // Its own stuck words are the loop's business, and every decider must hear a retry of them.
+    D::folds(subject.writer, &subject.kind, &subject.tail)
+}
+
+/// A mission, read from `after` to the end of its log.
+pub struct Mission {
+    pub seen: Vec<(u64, Seen)>,
+    /// The last word of the decider itself, 0 for none.
+    pub own: u64,
+    /// The last sequence read, 0 for none.
+    pub last: u64,
+    /// The last `decider.stuck` of the decider itself: its worker version.
+    pub stuck: Option<String>,
+}
+
+/// # Errors
+/// When the log cannot be read, or something that an event refers to is missing or wrong.
+pub async fn mission<D: Decider>(log: &dyn Log, tenant: &Tenant, mission: MissionId, after: u64, catalogues: &Catalogues) -> Result<Mission, ReadError> {
+    let records = log.load(&subject::mission(tenant, mission), after).await?;
+    let mut read = Mission { seen: Vec::with_capacity(records.len()), own: 0, last: 0, stuck: None };
+    for record in records {
+        let seq = record.seq;
+        read.last = read.last.max(seq);
+        if let Ok(subject) = Subject::parse(&record.subject) {
+            if subject.writer == D::WRITER {
+                read.own = seq;
+                if subject.kind == "decider.stuck" {
+                    read.stuck = Some(record.header("ce-workerversion").unwrap_or_default().to_string());
+                }
+            }
+            if is_retry::<D>(&subject, &record) {
+                read.stuck = None;
+            }
+        }
+        read.seen.push((seq, resolved::<D>(log, record, catalogues).await?));
+    }
+    Ok(read)
+}
+
+/// Does a person ask this decider to try its stuck mission again?
+pub fn is_retry<D: Decider>(subject: &Subject, record: &Record) -> bool {
+    subject.kind == "decider.retried"
+        && matches!(Fact::from_bytes(&subject.kind, &record.payload), Some(Ok(Fact::DeciderRetried(retried))) if retried.decider == D::WRITER)
+}

@@ -1,0 +1,102 @@
+//! One mission in the cache of a decider: its state, how far it is folded, and what waits for it.
+
+use super::read::Seen;
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+use streams::decide::{Decider, Due};
+use tokio::time::Instant;
+
+/// What a mission is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Idle,
+    /// Words of a decision are on their way into the log.
+    Appending,
+    /// Its log is being read.
+    Loading,
+    /// This version of the worker cannot go on with it.
+    Stuck,
+}
+
+/// A delivery that is not yet handled.
+#[derive(Debug)]
+pub struct Parked {
+    pub consumer_seq: u64,
+    pub seq: u64,
+}
+
+pub struct Slot<D: Decider> {
+    pub state: D::State,
+    /// Log sequence up to which the state holds everything that the decider folds.
+    pub folded: u64,
+    /// The decider's last own word, known from the log or from its own appends.
+    pub own: u64,
+    pub phase: Phase,
+    pub parked: VecDeque<Parked>,
+    /// Came while the log was being read, or needs something fetched: the read must reach this.
+    pub wanted: u64,
+    pub touched: Instant,
+    /// Since when a decision waits for own words.
+    pub stalled: Option<Instant>,
+}
+
+/// Why a mission cannot go on.
+#[derive(Debug, Clone)]
+pub struct Panic(pub String);
+
+impl<D: Decider> Slot<D> {
+    pub fn empty(now: Instant) -> Self {
+        Self {
+            state: D::State::default(),
+            folded: 0,
+            own: 0,
+            phase: Phase::Idle,
+            parked: VecDeque::new(),
+            wanted: 0,
+            touched: now,
+            stalled: None,
+        }
+    }
+
+    /// Folds one thing seen at `seq`; what is at or below the fold is in it already.
+    ///
+    /// # Errors
+    /// The message of a panic in `evolve`.
+    pub fn fold(&mut self, seq: u64, seen: &Seen) -> Result<(), Panic> {
+        if seq <= self.folded {
+            return Ok(());
+        }
+        match seen {
+            Seen::Event(event) => caught(|| D::evolve(&mut self.state, event))?,
+            Seen::Passed => caught(|| D::pass(&mut self.state))?,
+            Seen::Undecodable(why) => tracing::warn!(seq, why, "a record is no event of ours: skipped"),
+        }
+        self.folded = seq;
+        Ok(())
+    }
+
+    /// Everything due.
+    ///
+    /// # Errors
+    /// The message of a panic in `decide`.
+    pub fn decide(&self) -> Result<Vec<Due>, Panic> {
+        caught(|| D::decide(&self.state))
+    }
+
+    /// Deliveries at or below `basis` have had their decision.
+    pub fn settle(&mut self, basis: u64) -> Vec<u64> {
+        let (done, open): (VecDeque<_>, VecDeque<_>) = self.parked.drain(..).partition(|parked| parked.seq <= basis);
+        self.parked = open;
+        done.into_iter().map(|parked| parked.consumer_seq).collect()
+    }
+}
+
+/// One mission's trouble stays its own: a panic becomes a value.
+fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+        Panic(text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".into()))
+    })
+}

@@ -1,0 +1,78 @@
+//! The registry on the wire: verbs announced by whoever brings them, folded by whoever asks.
+
+use crate::{
+    jetstream::JetStream,
+    log::{AppendError, Guard, Log, ReadError},
+};
+use schemas::Writer;
+use serde::Serialize;
+use std::time::Duration;
+use streams::{
+    registry::{self, LISTED, Listed, Plugin, REGISTERED, Registry},
+    subject,
+};
+
+/// Between two tries of what the log did not answer.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Registers all verbs of a writer, then lists them; what is registered just so is not said again.
+/// Until both agents and capabilities have done this no mission is created.
+///
+/// # Errors
+/// The log refused. When it does not answer, it is asked again until it does.
+pub async fn announce(log: &JetStream, writer: Writer, plugins: &[Plugin]) -> Result<(), AppendError> {
+    for plugin in plugins {
+        publish(log, writer, REGISTERED, Some(&plugin.verb.name), plugin).await?;
+    }
+    let verbs = plugins.iter().map(|plugin| plugin.verb.name.clone()).collect();
+    publish(log, writer, LISTED, None, &Listed { verbs }).await
+}
+
+/// Says one word of the registry, guarded by the last one on its subject, unless that is equal.
+///
+/// # Errors
+/// The log refused.
+pub async fn publish(log: &JetStream, writer: Writer, kind: &str, key: Option<&str>, data: &impl Serialize) -> Result<(), AppendError> {
+    let data = serde_json::to_vec(data).map_err(|e| AppendError::Refused(e.to_string()))?;
+    let filter = subject::registry(writer, kind, key);
+    loop {
+        let said = async {
+            let last = log.last_from("REGISTRY", &filter).await.map_err(|e| AppendError::Unknown(e.to_string()))?;
+            if last.as_ref().is_some_and(|record| record.payload == data) {
+                return Ok(());
+            }
+            let last = last.map_or(0, |record| record.seq);
+            let record = registry::record(writer, kind, key, data.clone(), log.now(), last);
+            log.append(&record, &Guard { filter: filter.clone(), last }).await.map(|_| ())
+        };
+        match said.await {
+            Err(AppendError::Conflict) => {}
+            Err(AppendError::Unknown(why)) => {
+                tracing::warn!(subject = filter, why, "a word of the registry is not stored: trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+            said => return said,
+        }
+    }
+}
+
+/// The registry as of the last time asked.
+#[derive(Default)]
+pub struct Reader {
+    registry: Registry,
+    after: u64,
+}
+
+impl Reader {
+    /// Folds what has come since, and gives the whole.
+    ///
+    /// # Errors
+    /// When the stream cannot be read.
+    pub async fn read(&mut self, log: &JetStream) -> Result<&Registry, ReadError> {
+        for record in log.load_from("REGISTRY", registry::ALL, self.after).await? {
+            self.after = record.seq;
+            self.registry.evolve(&record);
+        }
+        Ok(&self.registry)
+    }
+}

@@ -1,0 +1,180 @@
+//! The decider loop, over a log that does on purpose what a real one was seen to do.
+
+use nats::{
+    decider::{self, Options},
+    log::{Guard, Log},
+    memory::{Memory, Trouble},
+};
+use schemas::{Event, EventId, Fact, MissionId, Tenant, Time, Writer, fact::Tail, user::MessageSaid};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use streams::{
+    decide::{About, Decider, Due},
+    record::{Decoded, Record},
+    subject,
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Answers each line that a person says with one line of its own.
+struct Echo;
+
+#[derive(Clone, Default)]
+struct Heard {
+    about: Option<About>,
+    lines: BTreeMap<String, EventId>,
+    answered: BTreeMap<String, EventId>,
+}
+
+impl Decider for Echo {
+    const NAME: &'static str = "agent-steps";
+    const WRITER: Writer = Writer::Agent;
+    type State = Heard;
+
+    fn folds(writer: Writer, kind: &str, _: &Tail) -> bool {
+        kind == "message.said" && matches!(writer, Writer::User | Writer::Agent)
+    }
+
+    fn evolve(state: &mut Heard, event: &Event) {
+        state.about = Some(About { tenant: event.tenant.clone(), mission: event.mission, time: event.time });
+        let Fact::MessageSaid(said) = &event.fact else { return };
+        assert!(said.text != "poison", "a line that this version cannot bear");
+        let lines = if event.writer == Writer::User { &mut state.lines } else { &mut state.answered };
+        lines.entry(said.text.clone()).or_insert(event.id);
+    }
+
+    fn about(state: &Heard) -> Option<&About> {
+        state.about.as_ref()
+    }
+
+    fn next(state: &Heard) -> Option<Due> {
+        let (text, id) = state.lines.iter().find(|(text, _)| !state.answered.contains_key(*text))?;
+        let said = MessageSaid { text: text.clone(), step: None, agent: None };
+        Some(Due::new(said, text.clone(), Some(*id)))
+    }
+}
+
+fn said(mission: MissionId, text: &str) -> Event {
+    Event {
+        seq: 0,
+        id: EventId::of_word(mission, Writer::User, "message.said", text, 0),
+        time: Time(1),
+        tenant: Tenant::default(),
+        mission,
+        writer: Writer::User,
+        tail: Tail::Bare,
+        fact: MessageSaid { text: text.into(), step: None, agent: None }.into(),
+        causation: None,
+        basis: None,
+        part: None,
+        worker_version: String::new(),
+        traceparent: None,
+        authid: None,
+    }
+}
+
+/// A person's line gets into the log, whatever the log does.
+async fn say(log: &Memory, mission: MissionId, text: &str) {
+    let event = said(mission, text);
+    let filter = subject::family(&Tenant::default(), mission, Writer::User);
+    loop {
+        let own: Vec<Record> = log.records().into_iter().filter(|r| nats::memory::matches(&filter, &r.subject)).collect();
+        if own.iter().any(|record| record.header("ce-id") == Some(event.id.to_string().as_str())) {
+            return;
+        }
+        let last = own.last().map_or(0, |record| record.seq);
+        let _ = log.append(&Record::encode(&event), &Guard { filter: filter.clone(), last }).await;
+    }
+}
+
+fn mission(n: u128) -> MissionId {
+    MissionId(Uuid::from_u128(n))
+}
+
+/// What the agents said, by mission, in the order of the log.
+fn answers(log: &Memory) -> BTreeMap<MissionId, Vec<String>> {
+    let mut all: BTreeMap<MissionId, Vec<String>> = BTreeMap::new();
+    for record in log.records() {
+        if let Ok(Decoded::Event(Event { writer: Writer::Agent, fact: Fact::MessageSaid(said), mission, .. })) = record.decode() {
+            all.entry(mission).or_default().push(said.text);
+        }
+    }
+    all
+}
+
+/// Runs `instances` of the decider while people say `lines` in each of `missions`; gives the log
+/// when every line is answered and acknowledged.
+async fn run(seed: u64, trouble: Trouble, missions: u128, lines: usize, instances: usize, max_ack_pending: u64) -> Memory {
+    let log = Memory::new(seed, trouble, max_ack_pending);
+    let stop = CancellationToken::new();
+    let mut tasks = Vec::new();
+    let options = Options { patience: (max_ack_pending / 2) as usize, ..Options::new("test0001") };
+    for _ in 0..instances {
+        let (log, options, stop) = (Arc::new(log.clone()) as Arc<dyn Log>, options.clone(), stop.clone());
+        tasks.push(tokio::spawn(decider::run::<Echo>(log, options, stop)));
+    }
+    for line in 0..lines {
+        for n in 0..missions {
+            say(&log, mission(n), &format!("line {line}")).await;
+        }
+    }
+    log.calm();
+    let wanted = (missions as usize) * lines;
+    for _ in 0..2_000 {
+        let done = answers(&log).values().map(Vec::len).sum::<usize>() >= wanted;
+        if done && log.floor(Echo::NAME) == log.records().len() as u64 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop.cancel();
+    for task in tasks {
+        task.await.expect("the loop does not panic").expect("the loop ends well");
+    }
+    log
+}
+
+fn assert_each_line_is_answered_once(log: &Memory, missions: u128, lines: usize, context: &str) {
+    let answers = answers(log);
+    for n in 0..missions {
+        let mut got = answers.get(&mission(n)).cloned().unwrap_or_default();
+        got.sort();
+        let mut wanted: Vec<String> = (0..lines).map(|line| format!("line {line}")).collect();
+        wanted.sort();
+        assert_eq!(got, wanted, "{context}: mission {n}");
+    }
+    assert_eq!(log.floor(Echo::NAME), log.records().len() as u64, "{context}: everything is acknowledged");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_line_is_answered_once_whatever_the_log_does() {
+    let all = Trouble { lost_answer: 9, duplicate: 7, hole: 11, new_pin: 23, stale_read: 5, forgotten_acks: 13 };
+    for seed in 0..300 {
+        let instances = 1 + (seed % 2) as usize;
+        let log = run(seed, all, 3, 4, instances, 1_000).await;
+        assert_each_line_is_answered_once(&log, 3, 4, &format!("seed {seed}"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_drains_though_own_words_come_behind_it() {
+    let log = run(1, Trouble::default(), 40, 12, 1, 20).await;
+    assert_each_line_is_answered_once(&log, 40, 12, "a small max_ack_pending");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mission_that_kills_the_decider_leaves_the_others_alone() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let log = Memory::new(5, Trouble::default(), 100);
+    say(&log, mission(1), "poison").await;
+    say(&log, mission(1), "after").await;
+    say(&log, mission(2), "hello").await;
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(decider::run::<Echo>(Arc::new(log.clone()), Options::new("test0001"), stop.clone()));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    stop.cancel();
+    task.await.expect("no panic gets out").expect("ends well");
+    assert_eq!(answers(&log), BTreeMap::from([(mission(2), vec!["hello".to_string()])]));
+    let stuck: Vec<_> = log.records().into_iter().filter(|r| r.subject.ends_with("agent.decider.stuck")).collect();
+    assert_eq!(stuck.len(), 1, "said once, not at each delivery");
+    assert_eq!(log.floor(Echo::NAME), log.records().len() as u64, "a stuck mission holds nothing up");
+}

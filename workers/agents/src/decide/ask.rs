@@ -1,0 +1,58 @@
+//! ASK_USER_QUESTION: a question to the mission's owner.
+
+use super::{Desk, complete, faulted, input};
+use schemas::{
+    Class, Value,
+    agent::{AnswerType, QuestionAsked},
+    value::{Ref, Values},
+};
+use streams::{agent::Task, decide::Due};
+
+pub fn ask(desk: &Desk, task: &Task) -> Due {
+    match desk.inputs(task).and_then(|inputs| question(desk, task, &inputs)) {
+        Ok(asked) => Due::new(asked, task.entity(), Some(desk.cause(task))),
+        Err(why) => faulted(task, Class::InvalidInput, why),
+    }
+}
+
+fn question(desk: &Desk, task: &Task, inputs: &Values) -> Result<QuestionAsked, String> {
+    let text = inputs.get("question").ok_or("input `question` is missing")?;
+    if Ref::from_value(text).is_some() {
+        return Err("input `question` is longer than the 16 KiB that a question may have".into());
+    }
+    let template = input::template(desk.step(task), inputs, "question").unwrap_or_else(|| input::text(text));
+    let text = input::speak(&template, inputs, |_, large| format!("(a value of {} bytes)", large.size));
+    let given = |name: &str| inputs.get(name).filter(|value| !value.is_null());
+    let answer = match given("type") {
+        None => AnswerType::Text,
+        Some(kind) => serde_json::from_value(kind.clone())
+            .map_err(|_| format!("input `type` is {kind}: it must be text, number, boolean, choice or choices"))?,
+    };
+    let choices = match given("choices") {
+        None => Vec::new(),
+        Some(list) => serde_json::from_value::<Vec<String>>(list.clone()).map_err(|_| "input `choices` must be a list of texts")?,
+    };
+    if matches!(answer, AnswerType::Choice | AnswerType::Choices) && choices.is_empty() {
+        return Err("input `choices` is missing: there is nothing to choose from".into());
+    }
+    let expires = match given("expires") {
+        None => None,
+        Some(after) => {
+            let seconds = after.as_f64().filter(|seconds| *seconds > 0.0).ok_or("input `expires` must be a number of seconds above 0")?;
+            desk.state.about().map(|about| about.time.after_seconds(seconds))
+        }
+    };
+    Ok(QuestionAsked {
+        step: task.step.clone(),
+        attempt: task.attempt,
+        agent: Some(task.agent.clone()),
+        text,
+        answer,
+        choices,
+        expires,
+    })
+}
+
+pub fn replied(desk: &Desk, task: &Task, reply: &Value) -> Due {
+    complete::said(desk, task, [("answer".to_string(), reply.clone())].into())
+}

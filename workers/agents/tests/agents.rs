@@ -1,0 +1,7 @@
+//! The agents' decisions, over the log alone.
+
+mod agents {
+    mod decision;
+    mod log;
+    mod property;
+}

@@ -1,0 +1,240 @@
+//! The only place of the brain that awaits the world: resolve what a call refers to, ask a model,
+//! see that the answer is what was wanted.
+
+use crate::{
+    answer::{self, Wish},
+    config::Config,
+    offline,
+    provider::{Failure, Provider},
+};
+use async_trait::async_trait;
+use nats::effect::{Answer, Context, Effect};
+use schemas::{
+    Class, Event, Fact, Writer,
+    agent::{LlmRequested, Message, Purpose, Speaker},
+    brain::{LlmCompleted, LlmFailed, LlmTried, Usage},
+    value::{self, Ref, Value, Values},
+};
+use std::time::Instant;
+
+/// How often a model is asked for the same answer: the first time, and with the faults of the
+/// answer before.
+const ROUNDS: u32 = 3;
+
+/// The brain, with its providers.
+pub struct Brain {
+    provider: Option<Provider>,
+    parallel: usize,
+}
+
+/// What all tries of one call took.
+#[derive(Default)]
+struct Spent {
+    usage: Usage,
+    cost_usd: f64,
+}
+
+/// A call that did not give an answer.
+struct Fault {
+    class: Class,
+    message: String,
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        Self { class: failure.class, message: failure.message }
+    }
+}
+
+/// An answer with who gave it.
+struct Given {
+    provider: String,
+    model: String,
+    answer: Value,
+}
+
+impl Brain {
+    /// # Errors
+    /// A sentence, when a provider's settings do not make one.
+    pub fn new(config: &Config) -> Result<Self, String> {
+        let provider = config.openai.as_ref().map(Provider::openai).transpose()?;
+        Ok(Self { provider, parallel: config.parallel })
+    }
+
+    async fn call(&self, request: &Event, asked: &LlmRequested, context: &Context, spent: &mut Spent) -> Result<Given, Fault> {
+        let inputs = resolve(request, asked.inputs.clone(), context).await?;
+        match (&self.provider, asked.model.as_deref()) {
+            (_, Some(crate::OFFLINE)) | (None, None) => offline_answer(request, asked, &inputs, context).await,
+            (None, Some(model)) => Err(Fault {
+                class: Class::Permanent,
+                message: format!("the model `{model}` cannot be asked: no provider is on. Set OPENAI_API_KEY, or OPENAI_API_URL of a compatible server, or ask for the model `offline`"),
+            }),
+            (Some(provider), model) => self.ask(provider, model, request, asked, &inputs, context, spent).await,
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call with all that it needs; a struct would only be taken apart again")]
+    async fn ask(&self, provider: &Provider, model: Option<&str>, request: &Event, asked: &LlmRequested, inputs: &Values, context: &Context, spent: &mut Spent) -> Result<Given, Fault> {
+        let mut messages: Vec<Message> =
+            asked.messages.iter().map(|message| Message { role: message.role, text: value::fill(&message.text, inputs) }).collect();
+        let wish = Wish::new(asked.schema.as_ref()).map_err(|message| Fault { class: Class::InvalidInput, message })?;
+        let model = provider.model(model).await?;
+        let mut faults = Vec::new();
+        for n in 1..=ROUNDS {
+            let begun = begin();
+            let live = format!("llm.{}", request.id);
+            let reply = provider.ask(&model, &messages, wish.is_json(), &context.stop, |delta| {
+                let (live, delta) = (live.clone(), delta.to_string());
+                async move { context.live(request, &live, delta).await }
+            });
+            let failed = match reply.await {
+                Err(failure) => Some((failure.message.clone(), failure.usage, Some(Fault::from(failure)))),
+                Ok(reply) => {
+                    spent.add(reply.usage);
+                    match wish.check(&reply.text) {
+                        Ok(answer) => return Ok(Given { provider: provider.name().into(), model, answer }),
+                        Err(found) => {
+                            messages.push(Message { role: Speaker::Assistant, text: reply.text });
+                            messages.push(Message { role: Speaker::User, text: answer::ask_again(&found) });
+                            let text = found.join("; ");
+                            faults = found;
+                            Some((text, reply.usage, None))
+                        }
+                    }
+                }
+            };
+            if let Some((error, usage, end)) = failed {
+                let tried = LlmTried {
+                    call: request.id,
+                    n,
+                    provider: provider.name().into(),
+                    model: model.clone(),
+                    usage,
+                    cost_usd: 0.0,
+                    ms: begun.elapsed().as_millis() as u64,
+                    error: Some(error),
+                };
+                if let Err(error) = context.say(request, tried.into(), &format!("{}/{n}", request.id)).await {
+                    tracing::warn!(call = %request.id, %error, "a try is not in the log");
+                }
+                if let Some(fault) = end {
+                    return Err(fault);
+                }
+            }
+        }
+        let message = format!("`{model}` gave no usable answer in {ROUNDS} rounds: {}", faults.join("; "));
+        Err(Fault { class: Class::Permanent, message })
+    }
+}
+
+impl Spent {
+    fn add(&mut self, usage: Usage) {
+        self.usage.input += usage.input;
+        self.usage.output += usage.output;
+        self.usage.estimated |= usage.estimated;
+    }
+}
+
+#[async_trait]
+impl Effect for Brain {
+    const NAME: &'static str = "llm-calls";
+    const WRITER: Writer = Writer::Brain;
+    const NOUN: &'static str = "llm";
+
+    fn capacity(&self) -> usize {
+        self.parallel
+    }
+
+    fn failed(&self, request: &Event, class: Class, message: String) -> Fact {
+        let Some((step, attempt)) = asked(request).map(|asked| (asked.step.clone(), asked.attempt)) else {
+            return LlmFailed { step: String::new(), attempt: 0, class, message, usage: Usage::default(), cost_usd: 0.0, ms: 0 }.into();
+        };
+        LlmFailed { step, attempt, class, message, usage: Usage::default(), cost_usd: 0.0, ms: 0 }.into()
+    }
+
+    fn is_harmless(&self, _request: &Event) -> bool {
+        // Even the offline provider asks first: a paused mission's calls must not start.
+        false
+    }
+
+    async fn perform(&self, request: &Event, context: &Context) -> Answer {
+        let Some(asked) = asked(request) else {
+            return self.failed(request, Class::Permanent, format!("`{}` is no model call", request.fact.kind())).into();
+        };
+        let begun = begin();
+        let mut spent = Spent::default();
+        let given = self.call(request, asked, context, &mut spent).await;
+        let (step, attempt, ms) = (asked.step.clone(), asked.attempt, begun.elapsed().as_millis() as u64);
+        match given {
+            Ok(given) => {
+                let (answer, blob) = value::outline(given.answer);
+                let completed = LlmCompleted { step, attempt, provider: given.provider, model: given.model, answer, usage: spent.usage, cost_usd: spent.cost_usd, ms };
+                Answer { fact: completed.into(), blobs: blob.into_iter().collect() }
+            }
+            Err(fault) => {
+                let failed = LlmFailed { step, attempt, class: fault.class, message: fault.message, usage: spent.usage, cost_usd: spent.cost_usd, ms };
+                Fact::from(failed).into()
+            }
+        }
+    }
+}
+
+fn asked(request: &Event) -> Option<&LlmRequested> {
+    match &request.fact {
+        Fact::LlmRequested(asked) => Some(asked),
+        _ => None,
+    }
+}
+
+/// Puts the bytes that inputs refer to in their place.
+async fn resolve(request: &Event, inputs: Values, context: &Context) -> Result<Values, Fault> {
+    let mut resolved = Values::new();
+    for (name, given) in inputs {
+        let value = match Ref::from_value(&given) {
+            None => given,
+            Some(reference) => {
+                let bytes = context.log.get(&request.tenant, &reference.sha256, reference.size).await;
+                let bytes = bytes.map_err(|error| Fault { class: Class::Transient, message: format!("input `{name}`: {error}") })?;
+                value::restore(reference.form, bytes.to_vec()).map_err(|why| Fault { class: Class::InvalidInput, message: format!("input `{name}`: {why}") })?
+            }
+        };
+        resolved.insert(name, value);
+    }
+    Ok(resolved)
+}
+
+/// The offline provider: no model, no network, and it says so.
+async fn offline_answer(request: &Event, asked: &LlmRequested, inputs: &Values, context: &Context) -> Result<Given, Fault> {
+    let task = &asked.task;
+    let refuse = |message: String| Fault { class: Class::Permanent, message };
+    let answer = match asked.purpose {
+        Purpose::Plan | Purpose::Recover => {
+            if !task.faults.is_empty() || asked.purpose == Purpose::Recover {
+                let why = "the offline provider has one plan for a goal and no other: it cannot mend one. Set OPENAI_API_KEY, or OPENAI_API_URL of a compatible server";
+                return Err(refuse(why.into()));
+            }
+            let Some(reference) = &task.catalogue else { return Err(refuse("the call names no catalogue of verbs".into())) };
+            let catalogue = context.catalogues.fetch(context.log.as_ref(), &request.tenant, reference).await;
+            let catalogue = catalogue.map_err(|error| Fault { class: Class::Transient, message: error.to_string() })?;
+            let files = task.files.iter().map(|file| offline::FileInfo { path: file.path.clone(), size: file.size, media_type: file.media_type.clone() }).collect();
+            let ask = offline::Ask { goal: &task.goal, context: task.context.as_deref(), files, catalogue: &catalogue };
+            let plan = offline::plan(&ask).map_err(|refusal| refuse(refusal.to_string()))?;
+            serde_json::to_value(plan).map_err(|error| refuse(error.to_string()))?
+        }
+        Purpose::Repair => return Err(refuse("the offline provider cannot repair inputs".into())),
+        Purpose::Think | Purpose::Generate => {
+            let prompt = value::fill(&task.goal, inputs);
+            match &asked.schema {
+                Some(schema) => offline::instance(schema).map_err(|error| refuse(error.to_string()))?,
+                None => Value::String(offline::write(&prompt, offline::Format::of(task.format.as_deref()))),
+            }
+        }
+    };
+    Ok(Given { provider: crate::OFFLINE.into(), model: crate::OFFLINE.into(), answer })
+}
+
+/// For how long a call took: said in the answer, decided on by nobody.
+fn begin() -> Instant {
+    Instant::now()
+}
+

@@ -1,0 +1,141 @@
+//! A plugin that was found and understood: manifest, compiled schemas, code.
+
+use jsonschema::Validator;
+use plugins::Shipped;
+use schemas::{
+    Fault,
+    manifest::{Manifest, Runtime},
+    value::{Value, Values},
+};
+
+/// One version of one plugin, ready to be run.
+#[derive(Debug)]
+pub struct Plugin {
+    pub manifest: Manifest,
+    /// Compiled `manifest.input` and `manifest.output`.
+    pub(crate) input: Validator,
+    pub(crate) output: Validator,
+    pub(crate) code: Code,
+}
+
+/// What there is to run.
+#[derive(Debug, Clone)]
+pub(crate) enum Code {
+    Native(plugins::Native),
+    /// Files by path inside the plugin's folder.
+    Files(Vec<(String, Vec<u8>)>),
+    /// The agent does it.
+    Interface,
+}
+
+impl Plugin {
+    /// Makes a plugin of its `plugin.toml` and the other files of its folder.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its place.
+    pub fn new(manifest: &str, files: Vec<(String, Vec<u8>)>) -> Result<Self, Vec<Fault>> {
+        let manifest = parse(manifest)?;
+        let code = match manifest.runtime {
+            Runtime::Agent => Code::Interface,
+            Runtime::Native => plugins::native(&manifest.name).map(Code::Native).ok_or_else(|| {
+                vec![Fault::new("/runtime", format!("this binary holds no code for `{}`", manifest.name))]
+            })?,
+            _ => {
+                let entry = manifest.entry.as_deref().unwrap_or_default();
+                if !files.iter().any(|(path, _)| path == entry) {
+                    return Err(vec![Fault::new("/entry", format!("there is no file `{entry}`"))]);
+                }
+                Code::Files(files)
+            }
+        };
+        let compile = |schema, at: &str| jsonschema::validator_for(schema).map_err(|e| vec![Fault::new(at, e.to_string())]);
+        let (input, output) = (compile(&manifest.input, "/input")?, compile(&manifest.output, "/output")?);
+        Ok(Self { manifest, input, output, code })
+    }
+
+    /// Does it run in the binary, without a sandbox?
+    pub fn is_native(&self) -> bool {
+        matches!(self.code, Code::Native(_))
+    }
+
+    /// Does the agent do it, rather than this worker?
+    pub fn is_agents(&self) -> bool {
+        matches!(self.code, Code::Interface)
+    }
+
+    /// SHA-256 over the manifest and every file, lower-case hex.
+    pub fn digest(&self) -> String {
+        let mut all = serde_json::to_vec(&self.manifest).expect("a manifest is plain data");
+        if let Code::Files(files) = &self.code {
+            for (path, bytes) in files {
+                all.extend_from_slice(format!("\n{path} {}", schemas::value::sha256(bytes)).as_bytes());
+            }
+        }
+        schemas::value::sha256(&all)
+    }
+
+    /// May a run with these inputs read this file?
+    pub fn may_read(&self, inputs: &Values, path: &str) -> bool {
+        let files = &self.manifest.permissions.files;
+        files.read_all || files.read.iter().any(|name| inputs.get(name).and_then(Value::as_str) == Some(path))
+    }
+}
+
+/// Reads the text of a `plugin.toml`.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its place.
+pub fn parse(text: &str) -> Result<Manifest, Vec<Fault>> {
+    let value: Value = toml::from_str(text).map_err(|e| {
+        let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        vec![Fault::new("", format!("line {line}: {}", e.message()))]
+    })?;
+    Manifest::from_value(&value)
+}
+
+/// The plugins in the binary.
+pub fn shipped() -> Vec<Plugin> {
+    let plugin = |shipped: &Shipped| {
+        let files = shipped.files.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.to_vec())).collect();
+        Plugin::new(shipped.manifest, files)
+    };
+    let all: Result<Vec<Plugin>, _> = plugins::SHIPPED.iter().map(plugin).collect();
+    all.expect("a test reads every shipped manifest")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_manifest_is_without_fault() {
+        for shipped in plugins::SHIPPED {
+            assert_eq!(parse(shipped.manifest).err(), None, "{}", shipped.folder);
+        }
+        assert_eq!(super::shipped().len(), plugins::SHIPPED.len());
+    }
+
+    #[test]
+    fn the_order_of_properties_is_kept() {
+        let file_ops = super::shipped().into_iter().find(|p| p.manifest.name == "FILE_OPS").expect("it is shipped");
+        let properties = file_ops.manifest.input["properties"].as_object().expect("an object");
+        assert_eq!(properties.keys().collect::<Vec<_>>(), ["operation", "path", "content", "to"]);
+    }
+
+    #[test]
+    fn broken_toml_names_its_line() {
+        let faults = parse("name = \"X\"\nversion = 1.0.0\n").expect_err("not TOML");
+        assert!(faults[0].message.starts_with("line 2: "), "{faults:?}");
+    }
+
+    #[test]
+    fn code_that_is_missing_is_named() {
+        let python = plugins::SHIPPED.iter().find(|s| s.folder == "word-frequency").expect("it is shipped");
+        let faults = Plugin::new(python.manifest, Vec::new()).expect_err("no code");
+        assert_eq!(faults[0].to_string(), "/entry: there is no file `main.py`");
+        let native = python.manifest.replace("\"python\"", "\"native\"").replace("entry = \"main.py\"", "");
+        let faults = Plugin::new(&native, Vec::new()).expect_err("no code");
+        assert_eq!(faults[0].at, "/runtime");
+    }
+}

@@ -1,0 +1,237 @@
+//! One interface for all runtimes, and the checks around every run.
+
+use crate::{
+    native::Native,
+    plugin::{Code, Plugin},
+    process::Stopped,
+    python::Python,
+};
+use futures::future::BoxFuture;
+use plugins::{Done, Run};
+use schemas::{
+    Class, Fault,
+    manifest::{self, Files, Permissions},
+    value::{REF_KEY, Value, Values, is_safe_path},
+};
+use std::{mem, path::PathBuf};
+use tokio_util::sync::CancellationToken;
+
+/// Why a run gave nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    pub class: Class,
+    pub message: String,
+}
+
+impl Failure {
+    pub fn new(class: Class, message: impl Into<String>) -> Self {
+        Self { class, message: message.into() }
+    }
+}
+
+impl From<plugins::Failure> for Failure {
+    fn from(failure: plugins::Failure) -> Self {
+        let class = match failure.class {
+            plugins::Class::InvalidInput => Class::InvalidInput,
+            plugins::Class::Permanent => Class::Permanent,
+            plugins::Class::Transient => Class::Transient,
+        };
+        Self::new(class, failure.message)
+    }
+}
+
+/// One run on its way to a runtime: its inputs fit the plugin's schema, and of the files it holds
+/// only the bytes that the plugin may read.
+pub struct Call<'a> {
+    pub plugin: &'a Plugin,
+    pub run: Run,
+    /// Stops the run and every process of it.
+    pub cancel: &'a CancellationToken,
+    /// Takes the lines that the plugin logs, as they come.
+    pub log: &'a (dyn Fn(&str) + Send + Sync),
+}
+
+/// A way to run code.
+pub trait Runtime: Send + Sync {
+    /// Can it run anything on this machine? If not, a sentence with the command that helps.
+    fn ready(&self) -> BoxFuture<'_, Result<(), String>>;
+
+    /// Runs a plugin whose limits it enforces.
+    fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Done, Failure>>;
+}
+
+/// Can a plugin run here?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    Enabled,
+    /// A sentence: what is missing, and the command that gets it.
+    Unavailable(String),
+}
+
+/// All runtimes of this machine.
+pub struct Host {
+    native: Native,
+    python: Python,
+}
+
+impl Host {
+    /// `program` is started for native plugins that need a process of their own: a binary whose
+    /// `main` begins with [`crate::native::child`], such as this one by `/proc/self/exe`. A test
+    /// binary is none.
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self { native: Native::new(program.into()), python: Python::default() }
+    }
+
+    /// The runtime of a plugin; the agent's own verbs have none here.
+    fn runtime(&self, plugin: &Plugin) -> Option<&dyn Runtime> {
+        match plugin.manifest.runtime {
+            manifest::Runtime::Native => Some(&self.native),
+            manifest::Runtime::Python => Some(&self.python),
+            _ => None,
+        }
+    }
+
+    /// Can this plugin run here?
+    pub async fn state(&self, plugin: &Plugin) -> State {
+        if matches!(plugin.code, Code::Interface) {
+            return State::Enabled;
+        }
+        let ready = match (ungrantable(&plugin.manifest.permissions), self.runtime(plugin)) {
+            (Some(permission), _) => Err(format!("asks for {permission}, which cannot be granted yet")),
+            (None, Some(runtime)) => runtime.ready().await,
+            (None, None) => Err(format!("runtime `{}` is not built in", plugin.manifest.runtime.as_str())),
+        };
+        ready.map_or_else(State::Unavailable, |()| State::Enabled)
+    }
+
+    /// Runs a plugin: inputs are checked before, outputs and files after.
+    ///
+    /// # Errors
+    /// A failure with the class that says what follows from it; a cancelled run is `not_started`.
+    pub async fn run(
+        &self,
+        plugin: &Plugin,
+        mut run: Run,
+        cancel: &CancellationToken,
+        log: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Done, Failure> {
+        let name = &plugin.manifest.name;
+        if let State::Unavailable(reason) = self.state(plugin).await {
+            return Err(Failure::new(Class::Permanent, format!("{name} is unavailable: {reason}")));
+        }
+        let runtime = self.runtime(plugin).ok_or_else(|| Failure::new(Class::Permanent, format!("{name} is done by the agent itself")))?;
+        let faults = check(&plugin.input, &mut run.inputs);
+        if !faults.is_empty() {
+            return Err(Failure::new(Class::InvalidInput, format!("the inputs of {name} are wrong: {}", listed(&faults))));
+        }
+        for (path, file) in &mut run.files {
+            if !plugin.may_read(&run.inputs, path) {
+                file.bytes = None;
+            }
+        }
+        let mut done = runtime.run(Call { plugin, run, cancel, log }).await?;
+        let broken = |how: String| Failure::new(Class::Permanent, format!("{name} {how}"));
+        let faults = check(&plugin.output, &mut done.outputs);
+        if !faults.is_empty() {
+            return Err(broken(format!("broke its own output schema: {}", listed(&faults))));
+        }
+        if done.outputs.values().any(holds_reference) {
+            return Err(broken(format!("gave an object with the key `{REF_KEY}`, which is reserved")));
+        }
+        granted(&plugin.manifest.permissions.files, plugin.manifest.limits.output_kb, &done).map_err(broken)?;
+        Ok(done)
+    }
+}
+
+/// What a manifest may ask for and nobody can grant yet.
+fn ungrantable(permissions: &Permissions) -> Option<&'static str> {
+    let asks = [(&permissions.network, "network hosts"), (&permissions.env, "environment variables"), (&permissions.secrets, "secrets")];
+    asks.into_iter().find(|(names, _)| !names.is_empty()).map(|(_, what)| what)
+}
+
+fn check(schema: &jsonschema::Validator, values: &mut Values) -> Vec<Fault> {
+    // The validator wants one value; moving in and out spares a copy of what may be megabytes.
+    let whole = Value::Object(mem::take(values).into_iter().collect());
+    let faults = manifest::faults(schema, &whole, "");
+    if let Value::Object(entries) = whole {
+        values.extend(entries);
+    }
+    faults
+}
+
+/// The first faults as one line; a message that quotes the value at fault is cut.
+fn listed(faults: &[Fault]) -> String {
+    let shown = faults.iter().take(5).map(|fault| {
+        let text = fault.to_string();
+        match text.char_indices().nth(300) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        }
+    });
+    shown.collect::<Vec<_>>().join("; ")
+}
+
+/// Whoever could give a reference could read any file by its hash.
+fn holds_reference(value: &Value) -> bool {
+    match value {
+        Value::Object(entries) => entries.contains_key(REF_KEY) || entries.values().any(holds_reference),
+        Value::Array(items) => items.iter().any(holds_reference),
+        _ => false,
+    }
+}
+
+fn granted(files: &Files, output_kb: u32, done: &Done) -> Result<(), String> {
+    let changes = !done.written.is_empty() || !done.removed.is_empty();
+    if changes && !files.write {
+        return Err("changed files, which it was not granted".into());
+    }
+    if let Some(path) = done.written.keys().chain(&done.removed).find(|path| !is_safe_path(path)) {
+        return Err(format!("names a file {path:?}, which is not a safe path"));
+    }
+    let limit = u64::from(output_kb) * 1024;
+    match done.written.iter().find(|(_, bytes)| bytes.len() as u64 > limit) {
+        Some((path, _)) => Err(format!("wrote more than {output_kb} KiB into `{path}`")),
+        None => Ok(()),
+    }
+}
+
+/// The failure that an ended or stopped process means; `name` is the verb.
+pub(crate) fn stopped(name: &str, limits: &manifest::Limits, why: &Stopped) -> Failure {
+    match why {
+        Stopped::Cancelled => Failure::new(Class::NotStarted, format!("{name} was stopped")),
+        Stopped::TimedOut => Failure::new(Class::Permanent, format!("{name} was stopped: it ran longer than {} s", limits.seconds)),
+        Stopped::TooMuch => {
+            Failure::new(Class::Permanent, format!("{name} was stopped: its answer is longer than {} KiB", limits.output_kb))
+        }
+        Stopped::Io(e) => Failure::new(Class::Transient, format!("{name} could not be run: {e}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn references_are_found_at_any_depth() {
+        assert!(holds_reference(&json!([{"a": {"stage7:ref": "x"}}])));
+        assert!(!holds_reference(&json!({"a": "stage7:ref"})));
+    }
+
+    #[test]
+    fn files_are_checked_against_what_was_granted() {
+        let write = Files { write: true, ..Files::default() };
+        let wrote = |path: &str, size| Done { written: [(path.to_owned(), vec![0; size])].into(), ..Done::default() };
+        assert_eq!(granted(&write, 1, &wrote("a/b", 1024)), Ok(()));
+        assert!(granted(&Files::default(), 1, &wrote("a", 0)).is_err());
+        assert!(granted(&write, 1, &wrote("../a", 0)).is_err());
+        assert!(granted(&write, 1, &wrote("a", 1025)).is_err());
+    }
+
+    #[test]
+    fn long_faults_are_cut() {
+        let text = listed(&[Fault::new("/a", "ü".repeat(1000)), Fault::new("/b", "x")]);
+        assert_eq!(text.chars().count(), 301 + "; /b: x".len());
+    }
+}

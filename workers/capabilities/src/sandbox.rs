@@ -1,0 +1,187 @@
+//! The sandbox for plugin code: bubblewrap.
+//!
+//! Namespaces of its own for users, mounts, processes, network and ipc; the system's programs
+//! read-only; nothing of /home, /etc, /var or the data directory; an empty environment; a system
+//! call filter; limits on memory, time, processes and file size.
+
+use crate::{process, seccomp};
+use rustix::process::geteuid;
+use schemas::manifest::Limits;
+use std::{
+    ffi::OsStr,
+    fs, io,
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// Who plugin code is, inside, and outside too where stage7 runs as root: nobody.
+const NOBODY: u32 = 65_534;
+const NO_BUBBLEWRAP: &str = "bubblewrap is missing: apt-get install bubblewrap";
+
+/// The folders of one run, gone when dropped.
+pub struct Sandbox {
+    folder: TempDir,
+}
+
+impl Sandbox {
+    /// Makes the folders.
+    ///
+    /// # Errors
+    /// The temporary directory can't be written.
+    pub fn new() -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("stage7-run-").tempdir()?;
+        let sandbox = Self { folder };
+        fs::create_dir(sandbox.plugin())?;
+        fs::create_dir(sandbox.work())?;
+        let filter = seccomp::filter().map_err(io::Error::other)?;
+        fs::write(sandbox.filter(), filter)?;
+        Ok(sandbox)
+    }
+
+    /// The plugin's own files; `/plugin` inside, read-only.
+    pub fn plugin(&self) -> PathBuf {
+        self.folder.path().join("plugin")
+    }
+
+    /// The run's files; `/work` inside, and its working directory.
+    pub fn work(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    fn filter(&self) -> PathBuf {
+        self.folder.path().join("filter")
+    }
+
+    /// The command that runs `program` inside. Call it when all files are in their places.
+    ///
+    /// The sandbox dies with the thread that starts it: start it on a thread that stays, as those
+    /// of the async runtime do and those for blocking work don't.
+    ///
+    /// # Errors
+    /// The folders can't be handed to the one who runs it.
+    pub fn command<S: AsRef<OsStr>>(&self, program: &[S], limits: &Limits, write: bool) -> io::Result<Command> {
+        // The shell opens the filter as descriptor 3 and becomes bubblewrap.
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "exec \"$@\" 3<\"$0\""]).arg(self.filter());
+        command.args(["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]);
+        command.args(["--uid", "65534", "--gid", "65534", "--hostname", "sandbox", "--seccomp", "3"]);
+        system(&mut command)?;
+        let memory = (u64::from(limits.memory_mb) * 1024 * 1024).to_string();
+        command.args(["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]);
+        command.args(["--size", &memory, "--tmpfs", "/dev/shm", "--size", &memory, "--tmpfs", "/tmp"]);
+        command.arg("--ro-bind").arg(self.plugin()).arg("/plugin");
+        command.arg(if write { "--bind" } else { "--ro-bind" }).arg(self.work()).arg("/work");
+        command.args(["--remount-ro", "/", "--chdir", "/work"]);
+        for (name, value) in [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")] {
+            command.args(["--setenv", name, value]);
+        }
+        command.args(["--", "/bin/sh", "-c", &limited(limits), "sh"]).args(program);
+        // Only what finds bubblewrap; no key of a model in the memory of a process beside plugin code.
+        command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
+        if geteuid().is_root() {
+            hand_over(self.folder.path())?;
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        Ok(command)
+    }
+}
+
+/// The machine's programs and libraries, and the little of /etc that they need.
+fn system(command: &mut Command) -> io::Result<()> {
+    command.args(["--ro-bind", "/usr", "/usr"]);
+    for place in ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"] {
+        match fs::symlink_metadata(place) {
+            Ok(found) if found.is_symlink() => {
+                command.arg("--symlink").arg(fs::read_link(place)?).arg(place);
+            }
+            Ok(_) => {
+                command.args(["--ro-bind", place, place]);
+            }
+            Err(_) => {}
+        }
+    }
+    for place in ["/etc/alternatives", "/etc/ld.so.cache"] {
+        command.args(["--ro-bind-try", place, place]);
+    }
+    Ok(())
+}
+
+/// A shell line that sets the limits and becomes the program.
+fn limited(limits: &Limits) -> String {
+    let Limits { seconds, memory_mb, processes, output_kb } = limits;
+    let memory = u64::from(*memory_mb) * 1024;
+    let blocks = u64::from(*output_kb) * 2;
+    let mut line = format!("ulimit -c 0 && ulimit -n 256 && ulimit -v {memory} && ulimit -t {seconds} && ulimit -f {blocks} && ");
+    if counts_processes_by_namespace() {
+        // One more for bubblewrap itself. Bash calls it -u, dash and busybox -p.
+        let count = processes + 1;
+        line.push_str(&format!("{{ (ulimit -u {count}) 2>/dev/null && ulimit -u {count} || ulimit -p {count}; }} && "));
+    }
+    line.push_str("exec \"$@\"");
+    line
+}
+
+/// Since Linux 5.14 the limit on processes counts those in the sandbox; before, all of the user's.
+fn counts_processes_by_namespace() -> bool {
+    let uname = rustix::system::uname();
+    let release = uname.release().to_string_lossy();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse::<u32>().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(5), Some(14))
+}
+
+/// Gives everything in a folder to the one who runs plugin code.
+fn hand_over(folder: &Path) -> io::Result<()> {
+    chown(folder, Some(NOBODY), Some(NOBODY))?;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() { hand_over(&path)? } else { chown(&path, Some(NOBODY), Some(NOBODY))? }
+    }
+    Ok(())
+}
+
+/// Why the sandbox itself failed, if that is what this end of a process means.
+pub fn refusal(ended: &process::Ended) -> Option<String> {
+    let line = &ended.last_line;
+    match ended.status.code() {
+        Some(127) if line.contains("bwrap") => Some(NO_BUBBLEWRAP.into()),
+        Some(1) => line.strip_prefix("bwrap: ").map(|why| {
+            format!(
+                "bubblewrap can't make a sandbox here: {why}; do user.max_user_namespaces, kernel.unprivileged_userns_clone \
+                 and kernel.apparmor_restrict_unprivileged_userns allow user namespaces? See: sysctl -a"
+            )
+        }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_util::sync::CancellationToken;
+
+    async fn refusal_of(script: &str) -> Option<String> {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]).env("PATH", "/nonexistent");
+        let bounds = process::Bounds { time: std::time::Duration::from_secs(5), output: 100 };
+        let ended = process::run(command, Vec::new(), &bounds, &CancellationToken::new(), &|_| {}).await;
+        refusal(&ended.expect("it ends"))
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_is_told_with_the_command_that_gets_it() {
+        assert_eq!(refusal_of("exec bwrap --version 3</dev/null").await.as_deref(), Some(NO_BUBBLEWRAP));
+        let denied = refusal_of("echo 'bwrap: No permissions to create new namespace' >&2; exit 1").await;
+        assert!(denied.is_some_and(|why| why.starts_with("bubblewrap can't make a sandbox here: No permissions")));
+        assert_eq!(refusal_of("exec python3").await, None);
+        assert_eq!(refusal_of("echo oops >&2; exit 1").await, None);
+    }
+
+    #[test]
+    fn the_limits_are_a_shell_line() {
+        let line = limited(&Limits { seconds: 5, memory_mb: 2, processes: 3, output_kb: 4 });
+        assert!(line.starts_with("ulimit -c 0 && ulimit -n 256 && ulimit -v 2048 && ulimit -t 5 && ulimit -f 8 && "), "{line}");
+        assert!(line.ends_with("exec \"$@\""), "{line}");
+    }
+}

@@ -1,0 +1,63 @@
+//! Questions that are not about one mission: lists and searches, plugins, refused goals.
+
+use crate::{Door, read::GoalName, unread};
+use bytes::Bytes;
+use nats::{jetstream::JetStream, service::ask};
+use schemas::{Fault, Tenant, Value};
+use serde_json::json;
+use std::time::Duration;
+use streams::{
+    registry::Plugin,
+    subject,
+    submission::{Refusal, Refused},
+};
+
+/// How long the librarian may be away: it hands over within its pin's time.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Lists and searches are the librarian's rows.
+pub async fn librarian(log: &JetStream, tenant: &Tenant, body: Bytes) -> Result<Value, Refusal> {
+    let answer = ask(log, &format!("stage7.query.{tenant}"), body, PATIENCE).await.map_err(unread)?;
+    serde_json::from_slice(&answer).map_err(|e| Refusal::new("internal", format!("the librarian's answer is not JSON: {e}")))
+}
+
+/// All verbs, in short.
+pub async fn plugins(door: &Door) -> Result<Value, Refusal> {
+    let mut reader = door.registry.lock().await;
+    let registry = reader.read(&door.log).await.map_err(unread)?;
+    Ok(json!({"plugins": registry.plugins().map(short).collect::<Vec<_>>()}))
+}
+
+/// One verb, with its schemas.
+pub async fn plugin(door: &Door, verb: &str) -> Result<Value, Refusal> {
+    let mut reader = door.registry.lock().await;
+    let registry = reader.read(&door.log).await.map_err(unread)?;
+    let Some(plugin) = registry.plugins().find(|plugin| plugin.verb.name == verb) else {
+        let known = registry.plugins().map(|plugin| plugin.verb.name.as_str()).collect::<Vec<_>>().join(", ");
+        let fault = Fault::new("/plugin", format!("there is no plugin `{verb}`; known are {known}"));
+        return Err(Refusal::of_faults("unknown_plugin", vec![fault]));
+    };
+    let mut whole = short(plugin);
+    whole["digest"] = json!(plugin.digest);
+    for field in ["input", "output", "literal", "files", "roles", "pure"] {
+        whole[field] = json!(plugin.verb)[field].take();
+    }
+    Ok(json!({"plugin": whole}))
+}
+
+fn short(Plugin { verb, state, reason, .. }: &Plugin) -> Value {
+    let mut short = json!({"verb": verb.name, "type": verb.runtime, "version": verb.version, "state": state, "description": verb.description});
+    if let Some(reason) = reason {
+        short["reason"] = json!(reason);
+    }
+    short
+}
+
+/// Why a published goal was refused; `null` when it was not, or not yet.
+pub async fn refused(log: &JetStream, tenant: &Tenant, goal: &GoalName) -> Result<Value, Refusal> {
+    let all = log.load_from("REFUSALS", &subject::refused(tenant), 0).await.map_err(unread)?;
+    let its = all.iter().rev().filter_map(|record| serde_json::from_slice::<Refused>(&record.payload).ok()).find(|refused| {
+        refused.source.as_ref() == Some(&goal.source) && refused.id.as_ref() == Some(&goal.id)
+    });
+    Ok(json!({"refused": its}))
+}
