@@ -53,7 +53,7 @@ if [ ! -x "$python/bin/python" ]; then
 fi
 export STAGE7_TEST_PYTHON="$python/bin/python"
 
-STAGE7_NATS_SERVER=$(cargo run --quiet --package nats --example nats_server) || stop "no nats-server"
+STAGE7_NATS_SERVER=$(cargo run --quiet --package nats --example nats_server) || stop "no nats-server, or no building of what looks for it: see above"
 export STAGE7_NATS_SERVER
 echo "nats-server: $STAGE7_NATS_SERVER"
 

@@ -2,6 +2,7 @@
 
 use nats::server::{Places, find};
 
+#[expect(clippy::disallowed_methods, reason = "a program reads its environment")]
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let places = Places::from_vars(|name| std::env::var_os(name));

@@ -9,6 +9,7 @@
 mod append;
 mod read;
 mod slot;
+mod turn;
 mod window;
 
 pub use append::append as append_event;
@@ -16,9 +17,9 @@ pub use read::{Catalogues, Seen, attach, resolved};
 
 use crate::log::{Deliveries, Delivery, Log, ReadError};
 use append::Appended;
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use schemas::{MissionId, Tenant};
-use slot::{Panic, Parked, Phase, Slot};
+use slot::{Parked, Phase, Slot};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use streams::{decide::Decider, subject::Subject};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -202,229 +203,6 @@ impl<D: Decider> Loop<D> {
             }
         };
         self.take(subject, delivery);
-    }
-
-    /// One delivery for one mission.
-    fn take(&mut self, subject: Subject, delivery: Delivery) {
-        let (seq, consumer_seq) = (delivery.record.seq, delivery.consumer_seq);
-        let key = (subject.tenant.clone(), subject.mission);
-        // A mission's first word needs no reading; any other mission that is not here does.
-        let first = subject.kind == "mission.created" && delivery.delivered == 1;
-        let known = self.slots.contains_key(&key);
-        let slot = self.slots.entry(key.clone()).or_insert_with(|| Slot::empty(now()));
-        slot.touched = now();
-        if slot.phase == Phase::Stuck {
-            if read::is_retry::<D>(&subject, &delivery.record) {
-                *slot = Slot { own: slot.own, ..Slot::empty(now()) };
-                slot.parked.push_back(Parked { consumer_seq, seq });
-                return self.load(key, seq);
-            }
-            return self.window.handled(consumer_seq);
-        }
-        if seq <= slot.folded {
-            // In the state already. It may still be what a decision under way is about.
-            slot.parked.push_back(Parked { consumer_seq, seq });
-            return self.advance(key);
-        }
-        // The cache holds every delivery up to now, so one that comes again without being folded
-        // shows that it does not.
-        let hole = known && delivery.delivered > 1;
-        if slot.phase == Phase::Loading || hole || !(known || first) {
-            slot.parked.push_back(Parked { consumer_seq, seq });
-            if hole {
-                slot.state = D::State::default();
-                slot.folded = 0;
-            }
-            return self.load(key, seq);
-        }
-        if subject.writer == D::WRITER {
-            slot.own = slot.own.max(seq);
-        }
-        match read::at_once::<D>(&delivery.record, &subject, &self.catalogues) {
-            None => {
-                slot.parked.push_back(Parked { consumer_seq, seq });
-                self.load(key, seq);
-            }
-            Some(seen) => {
-                let passed = !matches!(seen, Seen::Event(_));
-                let folded = slot.fold(seq, &seen);
-                match folded {
-                    Err(panic) => self.stuck(key, panic, seq),
-                    // Nothing is due because of what is only counted.
-                    Ok(()) if passed => self.window.handled(consumer_seq),
-                    Ok(()) => {
-                        slot.parked.push_back(Parked { consumer_seq, seq });
-                        self.advance(key);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Decides, if the mission is idle and holds all that it said itself.
-    fn advance(&mut self, key: Key) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
-        if slot.phase != Phase::Idle || slot.parked.is_empty() {
-            return;
-        }
-        if slot.folded < slot.own {
-            if slot.stalled.is_none() {
-                slot.stalled = Some(now());
-                self.stalled.push(key);
-            }
-            return;
-        }
-        slot.stalled = None;
-        let basis = slot.folded;
-        match slot.decide() {
-            Err(panic) => self.stuck(key, panic, basis),
-            Ok(due) if due.is_empty() => {
-                for consumer_seq in slot.settle(basis) {
-                    self.window.handled(consumer_seq);
-                }
-            }
-            Ok(due) => {
-                let about = D::about(&slot.state).expect("something is due, so the mission has begun").clone();
-                slot.phase = Phase::Appending;
-                let job = append::Job { about, writer: D::WRITER, own: slot.own, basis, due, worker_version: self.options.worker_version.clone() };
-                let (log, epoch) = (Arc::clone(&self.log), self.epoch);
-                self.running.push(async move { (key, Done::Appended { epoch, result: job.run(log.as_ref()).await }) }.boxed());
-            }
-        }
-    }
-
-    /// Reads the mission from its fold on, at least up to `wanted`.
-    fn load(&mut self, key: Key, wanted: u64) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
-        slot.wanted = slot.wanted.max(wanted).max(slot.own);
-        slot.stalled = None;
-        if slot.phase != Phase::Idle {
-            // A decision under way ends first; its words are read with the rest.
-            return;
-        }
-        slot.phase = Phase::Loading;
-        let (log, epoch, catalogues, after) = (Arc::clone(&self.log), self.epoch, Arc::clone(&self.catalogues), slot.folded);
-        self.running.push(
-            async move {
-                let result = read::mission::<D>(log.as_ref(), &key.0, key.1, after, &catalogues).await;
-                (key, Done::Loaded { epoch, result })
-            }
-            .boxed(),
-        );
-    }
-
-    fn done(&mut self, key: Key, done: Done) {
-        match done {
-            Done::Loaded { epoch, result } if epoch == self.epoch => self.loaded(key, result),
-            Done::Appended { epoch, result } if epoch == self.epoch => self.appended(key, result),
-            _ => {}
-        }
-    }
-
-    fn loaded(&mut self, key: Key, result: Result<read::Mission, ReadError>) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
-        slot.phase = Phase::Idle;
-        let mission = match result {
-            Ok(mission) => mission,
-            Err(ReadError::Artifact { sha256, why }) => {
-                let at = slot.wanted;
-                return self.stuck(key, Panic(format!("artifact {sha256}: {why}")), at);
-            }
-            Err(error) => {
-                tracing::warn!(worker = D::NAME, mission = %key.1, %error, "reading a mission: trying again");
-                return self.load_later(key);
-            }
-        };
-        slot.own = slot.own.max(mission.own);
-        if mission.stuck.as_ref().is_some_and(|version| *version == self.options.worker_version) {
-            return self.leave_stuck(key);
-        }
-        for (seq, seen) in &mission.seen {
-            if let Err(panic) = slot.fold(*seq, seen) {
-                return self.stuck(key, panic, *seq);
-            }
-        }
-        if slot.folded.max(mission.last) < slot.wanted.max(slot.own) {
-            // A follower that lags gave a stale answer; or the trigger has left the log by
-            // archiving, and then nothing of the mission is there.
-            if mission.last == 0 && slot.folded == 0 {
-                return self.gone(key);
-            }
-            return self.load_later(key);
-        }
-        self.advance(key);
-    }
-
-    /// The mission was archived: there is nothing left to decide.
-    fn gone(&mut self, key: Key) {
-        if let Some(slot) = self.slots.remove(&key) {
-            slot.parked.iter().for_each(|parked| self.window.handled(parked.consumer_seq));
-        }
-    }
-
-    fn load_later(&mut self, key: Key) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
-        slot.phase = Phase::Loading;
-        let (log, epoch, catalogues, after) = (Arc::clone(&self.log), self.epoch, Arc::clone(&self.catalogues), slot.folded);
-        self.running.push(
-            async move {
-                tokio::time::sleep(PAUSE).await;
-                let result = read::mission::<D>(log.as_ref(), &key.0, key.1, after, &catalogues).await;
-                (key, Done::Loaded { epoch, result })
-            }
-            .boxed(),
-        );
-    }
-
-    fn appended(&mut self, key: Key, result: Appended) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
-        if slot.phase == Phase::Stuck {
-            return self.leave_stuck(key);
-        }
-        slot.phase = Phase::Idle;
-        slot.own = slot.own.max(result.own);
-        if result.complete {
-            for consumer_seq in slot.settle(result.basis) {
-                self.window.handled(consumer_seq);
-            }
-            if slot.wanted > slot.folded {
-                let wanted = slot.wanted;
-                return self.load(key, wanted);
-            }
-            return self.advance(key);
-        }
-        // Refused or unknown: the log has more than this state, look and decide again.
-        slot.state = D::State::default();
-        slot.folded = 0;
-        if slot.parked.is_empty() {
-            self.slots.remove(&key);
-            return;
-        }
-        if result.retry_later { self.load_later(key) } else { self.load(key, 0) }
-    }
-
-    /// Says that this version cannot go on with the mission, and leaves it alone.
-    fn stuck(&mut self, key: Key, panic: Panic, at: u64) {
-        tracing::error!(worker = D::NAME, mission = %key.1, seq = at, message = panic.0, "a mission is stuck");
-        let Some(slot) = self.slots.get_mut(&key) else { return };
-        slot.phase = Phase::Stuck;
-        let job = append::stuck::<D>(&key, &panic.0, at, slot.own, &self.options.worker_version);
-        let (log, epoch) = (Arc::clone(&self.log), self.epoch);
-        self.running.push(
-            async move {
-                job.run_to_the_end(log.as_ref(), &key.0, key.1, D::WRITER).await;
-                (key, Done::Appended { epoch, result: Appended::nothing() })
-            }
-            .boxed(),
-        );
-        // Its deliveries are handled once the word is in the log: see `appended`.
-    }
-
-    fn leave_stuck(&mut self, key: Key) {
-        let Some(slot) = self.slots.get_mut(&key) else { return };
-        slot.phase = Phase::Stuck;
-        let parked: Vec<_> = slot.parked.drain(..).collect();
-        parked.iter().for_each(|parked| self.window.handled(parked.consumer_seq));
     }
 
     /// On start and on a new pin: missions that an older version could not go on with.

@@ -1,7 +1,7 @@
 //! Ends a server that a killed process left behind on the same data directory.
 
-use super::Error;
-use rustix::process::{Pid, Signal, kill_process};
+use super::{Error, life::signal};
+use rustix::process::Signal;
 use std::{
     fs,
     os::unix::fs::MetadataExt,
@@ -33,11 +33,17 @@ fn read(dir: &Path) -> Option<(u32, Option<u16>)> {
 }
 
 /// Ends the server noted in `dir`, if it is still that server: a pid may long be another program's.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long to wait for a process is no decision"
+)]
 pub(super) fn end(dir: &Path) -> Result<(), Error> {
-    let Some((pid, _)) = read(dir).filter(|(pid, _)| is_ours(dir, *pid)) else { return Ok(()) };
+    let Some((pid, _)) = read(dir).filter(|(pid, _)| is_ours(dir, *pid)) else {
+        return Ok(());
+    };
     tracing::info!(pid, "ending the nats-server that was left over");
-    for (signal, patience) in [(Signal::TERM, 15), (Signal::KILL, 5)] {
-        send(pid, signal);
+    for (with, patience) in [(Signal::TERM, 15), (Signal::KILL, 5)] {
+        signal(pid, with);
         let until = Instant::now() + Duration::from_secs(patience);
         while Instant::now() < until {
             if !is_ours(dir, pid) {
@@ -54,17 +60,12 @@ pub(super) fn end(dir: &Path) -> Result<(), Error> {
 fn is_ours(dir: &Path, pid: u32) -> bool {
     let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let arguments: Vec<&[u8]> = arguments.split(|b| *b == 0).collect();
-    let ours = arguments.get(1..3).is_some_and(|a| a == ARGUMENTS.map(str::as_bytes));
+    let ours = arguments
+        .get(1..3)
+        .is_some_and(|a| a == ARGUMENTS.map(str::as_bytes));
     let same = || match (fs::metadata(format!("/proc/{pid}/cwd")), fs::metadata(dir)) {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,
     };
     ours && same()
-}
-
-pub(super) fn send(pid: u32, signal: Signal) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // The only failure left is that it has just ended, which is what was wanted.
-        let _ = kill_process(pid, signal);
-    }
 }

@@ -1,7 +1,15 @@
 //! The crate against a real nats-server, each test with one of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and it sees the clock and the environment"
+)]
+
 mod loops;
 mod authority;
 mod fixture;
 mod server;
 mod timer;
+mod pin;
+mod zone;

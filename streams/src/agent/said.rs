@@ -50,11 +50,9 @@ impl State {
                     self.close(&said.step, Some(said.attempt), cause);
                 }
             }
-            Fact::BudgetShort(said) if self.budget.short.is_none() => {
-                if self.open(&said.step, said.attempt).is_some() {
-                    self.budget.short = Some((said.step.clone(), said.attempt));
-                    self.budget.shorts += 1;
-                }
+            Fact::BudgetShort(said) if self.budget.short.is_none() && self.open(&said.step, said.attempt).is_some() => {
+                self.budget.short = Some((said.step.clone(), said.attempt));
+                self.budget.shorts += 1;
             }
             Fact::TimerSet(said) => self.timer_set(event.id, said, cause),
             Fact::TimerCleared(said) => {

@@ -15,7 +15,7 @@ use schemas::{
     brain::{LlmCompleted, LlmFailed, LlmTried, Usage},
     value::{self, Ref, Value, Values},
 };
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// How often a model is asked for the same answer: the first time, and with the faults of the
 /// answer before.
@@ -167,7 +167,11 @@ impl Effect for Brain {
         let (step, attempt, ms) = (asked.step.clone(), asked.attempt, begun.elapsed().as_millis() as u64);
         match given {
             Ok(given) => {
-                let (answer, blob) = value::outline(given.answer);
+                // A plan goes on as it is: control judges it in a fold, and folds never fetch.
+                let (answer, blob) = match asked.purpose {
+                    Purpose::Plan | Purpose::Recover => (given.answer, None),
+                    _ => value::outline(given.answer),
+                };
                 let completed = LlmCompleted { step, attempt, provider: given.provider, model: given.model, answer, usage: spent.usage, cost_usd: spent.cost_usd, ms };
                 Answer { fact: completed.into(), blobs: blob.into_iter().collect() }
             }

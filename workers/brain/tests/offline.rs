@@ -184,6 +184,27 @@ fn the_grammar_asks_the_catalogue() {
     assert!(planned("ask \"Which?\"", &more).expect_err("not installed").reason.contains("ASK_USER_QUESTION"));
 }
 
+#[test]
+fn the_document_has_every_clause_with_its_verbs() {
+    let document = include_str!("../../../docs/offline.md");
+    for entry in brain::offline::table::TABLE {
+        let row = document.lines().find(|line| line.starts_with(&format!("| {} |", entry.name))).unwrap_or_else(|| panic!("no row for {}", entry.name));
+        assert!(entry.verbs.iter().all(|verb| row.contains(verb)), "{row}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_document_are_planned() {
+    let document = include_str!("../../../docs/offline.md");
+    let examples = document.split("Examples: ").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("the document has examples");
+    let goals: Vec<&str> = examples.split('`').skip(1).step_by(2).collect();
+    assert_eq!(goals.len(), 4);
+    for goal in goals {
+        let goal = goal.replace("sales.csv", "a.csv");
+        planned(&goal, &CATALOGUE).unwrap_or_else(|refusal| panic!("{refusal}"));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
@@ -192,5 +213,9 @@ proptest! {
             prop_assert!(!plan.steps.is_empty());
             prop_assert!(plan.steps.iter().all(|step| schemas::id::is_step_id(&step.id)));
         }
+    }
+    #[test]
+    fn any_characters_are_planned_or_refused(goal in "\\PC{0,80}") {
+        let _ = planned(&goal, &CATALOGUE).map_err(|refusal| refusal.to_string());
     }
 }

@@ -11,8 +11,8 @@ use schemas::{
     capability::{PluginCompleted, PluginFailed, PluginStarted},
     value::{self, Blob, Form, Ref, Values},
 };
-use std::{collections::BTreeMap, time::Instant};
-use tokio::sync::mpsc;
+use std::collections::BTreeMap;
+use tokio::{sync::mpsc, time::Instant};
 
 /// Files a run may have brought to it, in bytes.
 const MOST_BYTES: u64 = 256 << 20;

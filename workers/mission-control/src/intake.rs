@@ -13,7 +13,7 @@ use crate::role::ROLES;
 use nats::{
     decider::append_event,
     jetstream::JetStream,
-    log::{AppendError, Deliveries, Delivery, Guard, Log, ReadError},
+    log::{AppendError, Delivery, Guard, Log, ReadError},
     registry::Reader,
     service::store,
 };
@@ -54,7 +54,7 @@ pub struct Options {
 /// # Errors
 /// When the consumer cannot be followed at all; whatever happens later is tried again.
 pub async fn run(log: JetStream, options: Options, stop: CancellationToken) -> Result<(), ReadError> {
-    let intake = Arc::new(Intake { log: log.clone(), options, registry: Mutex::default(), stored: Mutex::default() });
+    let intake = Arc::new(Intake { log: log.clone(), options, registry: Mutex::default(), stored: Mutex::default(), reading: Mutex::default() });
     // Goals stay in their queue until the catalogue is whole.
     tokio::select! {
         () = intake.whole() => {}
@@ -91,6 +91,8 @@ struct Intake {
     registry: Mutex<Reader>,
     /// Catalogues that are in `ARTIFACTS`, by tenant and hash.
     stored: Mutex<HashSet<(Tenant, String)>>,
+    /// Files are looked at for one goal at a time: each may be held in memory whole.
+    reading: Mutex<()>,
 }
 
 /// What keeps a goal from becoming a mission.
@@ -169,7 +171,10 @@ impl Intake {
         if self.log.last(&subject::mission_status(tenant, mission)).await?.is_some() {
             return Ok(());
         }
-        let files = file::collect(&self.log, &submission).await?;
+        let files = {
+            let _alone = self.reading.lock().await;
+            file::collect(&self.log, &submission).await?
+        };
         let catalogue = self.catalogue(tenant).await?;
         let event = self.created(submission, mission, files.references, catalogue);
         let guard = Guard { filter: subject::family(tenant, mission, Writer::Control), last: 0 };

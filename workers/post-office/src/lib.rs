@@ -25,7 +25,7 @@ use nats::{
 };
 use schemas::{MissionId, Tenant, Value};
 use std::sync::Arc;
-use streams::submission::Refusal;
+use streams::{submission::Refusal, topology::MAX_PAYLOAD};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -91,8 +91,13 @@ fn mission_id(text: &str) -> Result<MissionId, Refusal> {
     text.parse().map_err(|e| Refusal::new("unknown_mission", format!("{e}")))
 }
 
+/// An answer is one message.
 fn json(value: Value) -> Answer {
-    Answer { headers: Vec::new(), payload: value.to_string().into() }
+    let payload = value.to_string();
+    if payload.len() as u64 > MAX_PAYLOAD - 1024 {
+        return refuse(Refusal::new("too_large", format!("the answer has {} bytes, more than a message may: read the events page by page", payload.len())));
+    }
+    Answer { headers: Vec::new(), payload: payload.into() }
 }
 
 fn refuse(refusal: Refusal) -> Answer {

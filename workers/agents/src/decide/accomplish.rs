@@ -1,9 +1,9 @@
 //! ACCOMPLISH: a plan for the mission, for a step of its own, or around a failed step.
 
-use super::{Desk, call::{self, Call}, faulted, input};
+use super::{Desk, call::{self, Call}, input};
 use crate::prompt;
 use schemas::{
-    Class, Fault,
+    Fault,
     agent::{FileInfo, Purpose, Speaker, Task as Job},
     plan::Step,
     value::{self, Ref, Values},
@@ -19,7 +19,7 @@ pub fn request(desk: &Desk, task: &Task) -> Option<Due> {
         let (job, inputs) = match (failed, desk.step(task)) {
             (Some(failed), _) => (recovery(desk, failed), Values::new()),
             (None, None) => (mission(desk), Values::new()),
-            (None, Some(_)) => step(desk, task).map_err(|why| faulted(task, Class::InvalidInput, why))?,
+            (None, Some(_)) => step(desk, task)?,
         };
         Ok(write(desk, task, job, inputs, failed))
     })

@@ -1,8 +1,8 @@
 //! Model calls, as far as the budget goes.
 
-use super::Desk;
+use super::{Desk, faulted};
 use schemas::{
-    Value,
+    Class, Value,
     agent::{BudgetShort, LlmRequested, Message, Purpose, Speaker, Task as Job},
     value::{Blob, Values},
 };
@@ -23,7 +23,9 @@ pub struct Call {
 
 /// The call if there is room for it; it is written only then. Without room nothing, or once a
 /// raise the word that says so.
-pub fn request(desk: &Desk, task: &Task, write: impl FnOnce() -> Result<Call, Due>) -> Option<Due> {
+///
+/// `write` fails with a sentence when the step's inputs make no call: that faults the attempt.
+pub fn request(desk: &Desk, task: &Task, write: impl FnOnce() -> Result<Call, String>) -> Option<Due> {
     let budget = desk.state.budget();
     let reserve = match budget.room() {
         Room::Free(reserve) => reserve,
@@ -37,7 +39,7 @@ pub fn request(desk: &Desk, task: &Task, write: impl FnOnce() -> Result<Call, Du
     };
     let call = match write() {
         Ok(call) => call,
-        Err(due) => return Some(due),
+        Err(why) => return Some(faulted(task, Class::InvalidInput, why)),
     };
     let cause = if budget.is_limited() { desk.cause_of_held(task) } else { desk.cause(task) };
     let requested = LlmRequested {

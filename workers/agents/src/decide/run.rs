@@ -66,10 +66,10 @@ pub fn is_repairable(desk: &Desk, task: &Task) -> bool {
 
 /// Asks a model for inputs that the plugin would take.
 pub fn repair(desk: &Desk, task: &Task) -> Option<Due> {
-    let Stage::Back(Back::Failure { class, message }) = &task.stage else { return None };
+    let Stage::Back(Back::Failure { message, .. }) = &task.stage else { return None };
     let verb = desk.catalogue.verb(&task.verb)?;
     call::request(desk, task, || {
-        let inputs = desk.inputs(task).map_err(|_| faulted(task, *class, message))?;
+        let inputs = desk.inputs(task)?;
         let (large, small): (Values, Values) = inputs.into_iter().partition(|(_, value)| is_large(value));
         let messages = vec![
             call::message(Speaker::System, prompt::repair::system(verb)),

@@ -1,9 +1,9 @@
 //! THINK and GENERATE: one model call, whose answer is the step's output.
 
-use super::{Desk, call::{self, Call}, complete, faulted, input};
+use super::{Desk, call::{self, Call}, complete, input};
 use crate::prompt;
 use schemas::{
-    Class, Value,
+    Value,
     agent::{Purpose, Speaker, Task as Job},
     value::{Ref, Values},
 };
@@ -12,7 +12,7 @@ use streams::{agent::Task, decide::Due};
 const FORMATS: [&str; 4] = ["text", "markdown", "code", "html"];
 
 pub fn request(desk: &Desk, task: &Task) -> Option<Due> {
-    call::request(desk, task, || write(desk, task).map_err(|why| faulted(task, Class::InvalidInput, why)))
+    call::request(desk, task, || write(desk, task))
 }
 
 fn write(desk: &Desk, task: &Task) -> Result<Call, String> {

@@ -1,10 +1,10 @@
 //! Deeds drafted as steps.
 
 use super::Ask;
-use super::deed::{Clause, Deed, Facet, Fault, Form, MeasureKind, Operand, Reply, Source, Unit};
-use super::draft::{Draft, Inputs, ending};
+use super::deed::{Clause, Deed, Fault, Operand, Source};
+use super::draft::Draft;
 use super::scope::{Scope, Shape, Thing, Wanted};
-use super::{condition, deliverable, jq};
+use super::{data, jq};
 use schemas::plan::{Input, Plan};
 
 /// A value that a clause made, and the name under which it is delivered if nothing else is done
@@ -31,7 +31,9 @@ pub fn compose(clauses: &[Clause], ask: &Ask) -> Result<Plan, Fault> {
     let mut loose: Vec<(usize, Made)> = Vec::new();
     for (at, clause) in clauses.iter().enumerate() {
         composer.at = at;
-        let made = composer.clause(clause).map_err(|reason| Fault { clause: clause.text.clone(), reason })?;
+        // `write a letter and save it as letter.txt`: the next clause names what this one makes.
+        let next = clauses.get(at + 1).filter(|next| matches!(next.deed, Deed::Save(_))).and_then(|next| next.sink.as_deref());
+        let made = composer.clause(clause, next).map_err(|reason| Fault { clause: clause.text.clone(), reason })?;
         loose.extend(made.into_iter().map(|made| (at, made)));
     }
     // What nobody uses and nobody named is still what the person asked for.
@@ -44,9 +46,12 @@ pub fn compose(clauses: &[Clause], ask: &Ask) -> Result<Plan, Fault> {
 }
 
 impl Composer<'_> {
-    fn clause(&mut self, clause: &Clause) -> Result<Vec<Made>, String> {
+    fn clause(&mut self, clause: &Clause, next: Option<&str>) -> Result<Vec<Made>, String> {
         let sink = clause.sink.as_deref();
-        let mut made = self.deed(&clause.deed, sink)?;
+        let mut made = match &clause.deed {
+            Deed::Write(text) => self.write(text, sink.or(next))?,
+            deed => self.deed(deed, sink)?,
+        };
         if let Some(name) = sink {
             if made.len() > 1 {
                 let things: Vec<Thing> = made.into_iter().map(|made| made.thing).collect();
@@ -92,21 +97,7 @@ impl Composer<'_> {
             Deed::Read(what) => self.each(what, Wanted::Any, |_, thing, _| Ok((thing, None))),
             Deed::Convert { what, from, to } => self.convert(what, *from, *to, sink),
             Deed::Count { what, units } => self.count(what, units),
-            Deed::Measure { what, measure } => self.each(what, Wanted::Data, |composer, thing, _| {
-                let program = jq::measure(measure.kind, &measure.column);
-                let (word, shape) = match measure.kind {
-                    MeasureKind::Sum => ("sum", Shape::Scalar),
-                    MeasureKind::Average => ("average", Shape::Scalar),
-                    MeasureKind::Lowest => ("lowest", Shape::Scalar),
-                    MeasureKind::Highest => ("highest", Shape::Scalar),
-                    MeasureKind::Distinct => ("distinct", Shape::Data),
-                };
-                let name = format!("{word}-{}-{}", measure.column, thing.label);
-                let description = format!("Get the {word} {} of {}", measure.column, thing.label);
-                let kind = if shape == Shape::Data { "array" } else { "number" };
-                let ending = if shape == Shape::Data { "json" } else { "txt" };
-                Ok((composer.draft.query(&name, description, &thing, program, shape, kind)?, Some(ending)))
-            }),
+            Deed::Measure { what, measure } => self.measure(what, measure),
             Deed::Analyse { what, facet } => self.analyse(what, *facet),
             Deed::Query { what, jq } => self.each(std::slice::from_ref(what), Wanted::Any, |composer, thing, _| {
                 let (name, description) = (format!("query-{}", thing.label), format!("Query {} with {jq}", thing.label));
@@ -114,7 +105,7 @@ impl Composer<'_> {
             }),
             Deed::Filter { what, condition, keep } => {
                 let named = condition.tests.iter().all(|test| test.column.is_some());
-                condition.tests.iter().try_for_each(checked)?;
+                condition.tests.iter().try_for_each(data::checked)?;
                 self.shaped(what, named, "filter", |lines| jq::filter(condition, *keep, lines))
             }
             Deed::Sort { what, order, take } => {
@@ -141,7 +132,7 @@ impl Composer<'_> {
     }
 
     /// Does something with each operand; the ending is that of the result's default name.
-    fn each(
+    pub(super) fn each(
         &mut self,
         what: &[Operand],
         wanted: Wanted,
@@ -158,7 +149,7 @@ impl Composer<'_> {
         Ok(all)
     }
 
-    fn named(&self, thing: Thing, ending: Option<&str>) -> Made {
+    pub(super) fn named(&self, thing: Thing, ending: Option<&str>) -> Made {
         let default = match (&thing.input, ending) {
             (Input::From(source), Some(ending)) => Some(format!("{}.{ending}", source.from)),
             _ => None,
@@ -167,7 +158,7 @@ impl Composer<'_> {
     }
 
     /// The values that an operand means.
-    fn things(&mut self, operand: &Operand, wanted: Wanted) -> Result<Vec<Thing>, String> {
+    pub(super) fn things(&mut self, operand: &Operand, wanted: Wanted) -> Result<Vec<Thing>, String> {
         let wanted = if operand.lines { Wanted::Text } else { wanted };
         let found = match &operand.source {
             Source::It => vec![self.scope.it(wanted)?],
@@ -194,213 +185,12 @@ impl Composer<'_> {
     }
 
     /// A text of the goal. One with braces comes out of a query: there nothing is filled in.
-    pub fn quoted(&mut self, text: &str, label: &str) -> Result<Thing, String> {
+    pub(super) fn quoted(&mut self, text: &str, label: &str) -> Result<Thing, String> {
         let thing = Thing { input: Input::value(text), shape: Shape::Text, label: label.into() };
         if !text.contains('{') {
             return Ok(thing);
         }
         let nothing = Thing { input: Input::value(Vec::<schemas::Value>::new()), shape: Shape::Data, label: label.into() };
         self.draft.query(label, format!("The {label} as it stands in the goal"), &nothing, jq::literal(text), Shape::Text, "string")
-    }
-
-    fn fetch(&mut self, url: &str) -> Result<Thing, String> {
-        let inputs: Inputs = vec![("url", Input::value(url))];
-        let id = self.draft.step("SCRAPE", &format!("fetch-{}", url.split("//").last().unwrap_or(url)), format!("Fetch {url}"), inputs, &[("text", "string")])?;
-        Ok(Thing { input: Input::from(id, "text"), shape: Shape::Text, label: url.into() })
-    }
-
-    /// Rows of a table, or lines of a text: filtered or sorted.
-    fn shaped(&mut self, what: &[Operand], by_column: bool, name: &str, program: impl Fn(bool) -> String) -> Result<Vec<Made>, String> {
-        let wanted = if by_column { Wanted::Data } else { Wanted::Material };
-        self.each(what, wanted, |composer, thing, operand| {
-            let lines = operand.lines || (thing.shape == Shape::Text && !by_column);
-            if !lines && !by_column {
-                return Err(format!("say by which column of {}", thing.label));
-            }
-            composer.list(name, thing, lines, program(lines))
-        })
-    }
-
-    fn list(&mut self, name: &str, thing: Thing, lines: bool, program: String) -> Result<(Thing, Option<&'static str>), String> {
-        let (shape, kind, ending) = if lines { (Shape::Text, "string", "txt") } else { (Shape::Data, "array", "json") };
-        let thing = if lines { Thing { shape: Shape::Text, ..thing } } else { thing };
-        let mut description = format!("{} {}", name.replace('-', " "), thing.label);
-        description[..1].make_ascii_uppercase();
-        Ok((self.draft.query(&format!("{name}-{}", thing.label), description, &thing, program, shape, kind)?, Some(ending)))
-    }
-
-    fn convert(&mut self, what: &[Operand], from: Option<Form>, to: Form, sink: Option<&str>) -> Result<Vec<Made>, String> {
-        let wanted_ending = if to == Form::Csv { "csv" } else { "json" };
-        if let Some(name) = sink.filter(|name| ending(name) != wanted_ending) {
-            return Err(format!("{name} doesn't end as {} does", wanted_ending.to_uppercase()));
-        }
-        let wanted = if from.is_some() { Wanted::Any } else { Wanted::Data };
-        let mut made = self.each(what, wanted, |composer, thing, _| {
-            let shape = match from {
-                Some(Form::Csv) => Shape::Csv,
-                Some(Form::Json) => Shape::Json,
-                None => thing.shape,
-            };
-            let thing = Thing { shape, ..thing };
-            let converted = if to == Form::Csv { composer.draft.csv(&thing)? } else { composer.draft.table(&thing)? };
-            Ok((converted, Some(wanted_ending)))
-        })?;
-        for one in &mut made {
-            // `a.csv` becomes `a.json`.
-            let name = one.thing.label.rsplit('/').next().unwrap_or_default();
-            let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-            let plain = format!("{stem}.{wanted_ending}");
-            if schemas::value::is_safe_name(&plain) {
-                one.default = Some(plain);
-            }
-        }
-        Ok(made)
-    }
-
-    fn count(&mut self, what: &[Operand], units: &[Unit]) -> Result<Vec<Made>, String> {
-        let statistics: Vec<&str> = units.iter().filter_map(|unit| if let Unit::Statistic(name) = unit { Some(*name) } else { None }).collect();
-        if !statistics.is_empty() {
-            if statistics.len() < units.len() {
-                return Err("words, lines and the like are counted in texts, rows and columns in tables; say a clause for each".into());
-            }
-            return self.each(what, Wanted::Text, |composer, thing, _| {
-                let id = composer.draft.step(
-                    "TEXT_ANALYSIS",
-                    &format!("measure-{}", thing.label),
-                    format!("Count what is in {}", thing.label),
-                    vec![("text", thing.input.clone())],
-                    &[("statistics", "object")],
-                )?;
-                let whole = Thing { input: Input::from(id, "statistics"), shape: Shape::Report, label: thing.label.clone() };
-                let (jq, shape, kind, ending) = match statistics.as_slice() {
-                    [one] => (format!(".{one}"), Shape::Scalar, "number", "txt"),
-                    many => (jq::statistics(many), Shape::Report, "object", "json"),
-                };
-                let name = format!("count-{}-{}", statistics.join("-"), thing.label).replace('_', "-");
-                let description = format!("Count the {} in {}", statistics.join(" and ").replace('_', " "), thing.label);
-                Ok((composer.draft.query(&name, description, &whole, jq, shape, kind)?, Some(ending)))
-            });
-        }
-        let [unit] = units else { return Err("several of these are counted in a clause each".into()) };
-        let wanted = if matches!(unit, Unit::Occurrences(_)) { Wanted::Text } else { Wanted::Data };
-        if let Unit::Occurrences(text) = unit
-            && text.is_empty()
-        {
-            return Err("an empty text occurs everywhere".into());
-        }
-        if let Unit::Rows { condition: Some(condition), .. } = unit {
-            if condition.tests.iter().any(|test| test.column.is_none()) {
-                return Err("say which column".into());
-            }
-            condition.tests.iter().try_for_each(checked)?;
-        }
-        self.each(what, wanted, |composer, thing, _| {
-            let (word, shape, kind, ending) = match unit {
-                Unit::Columns => ("columns", Shape::Scalar, "number", "txt"),
-                Unit::Distinct(_) => ("distinct", Shape::Scalar, "number", "txt"),
-                Unit::Occurrences(_) => ("occurrences", Shape::Scalar, "number", "txt"),
-                Unit::Rows { by: Some(_), .. } => ("rows", Shape::Report, "object", "json"),
-                _ => ("rows", Shape::Scalar, "number", "txt"),
-            };
-            let text = matches!(unit, Unit::Occurrences(_));
-            let thing = if text { Thing { shape: Shape::Text, ..thing } } else { thing };
-            let (name, description) = (format!("count-{word}-{}", thing.label), format!("Count the {word} in {}", thing.label));
-            Ok((composer.draft.query(&name, description, &thing, jq::count(unit), shape, kind)?, Some(ending)))
-        })
-    }
-
-    fn analyse(&mut self, what: &[Operand], facet: Option<Facet>) -> Result<Vec<Made>, String> {
-        let wanted = if facet.is_some() { Wanted::Text } else { Wanted::Material };
-        self.each(what, wanted, |composer, thing, operand| {
-            let Some(facet) = facet else {
-                let text = thing.shape == Shape::Text || operand.source == Source::Text || operand.lines;
-                let report = if text { composer.draft.analysis(&thing)? } else { composer.describe(&thing)? };
-                return Ok((report, Some("json")));
-            };
-            let (output, kind, shape, ending) = match facet {
-                Facet::Statistics => ("statistics", "object", Shape::Report, "json"),
-                Facet::Keywords => ("keywords", "array", Shape::Data, "json"),
-                Facet::Sentiment => ("sentiment", "object", Shape::Report, "json"),
-                Facet::Language => ("language", "string", Shape::Text, "txt"),
-                Facet::Readability => ("readability", "object", Shape::Report, "json"),
-                Facet::Summary => ("summary", "string", Shape::Text, "txt"),
-            };
-            let (name, description) = (format!("{output}-{}", thing.label), format!("Get the {output} of {}", thing.label));
-            let id = composer.draft.step("TEXT_ANALYSIS", &name, description, vec![("text", thing.input.clone())], &[(output, kind)])?;
-            Ok((Thing { input: Input::from(id, output), shape, label: thing.label }, Some(ending)))
-        })
-    }
-
-    fn describe(&mut self, thing: &Thing) -> Result<Thing, String> {
-        let mut inputs: Inputs = vec![("operation", Input::value("describe")), ("data", thing.input.clone())];
-        inputs.extend(super::draft::form(thing.shape).map(|form| ("from", Input::value(form))));
-        let id = self.draft.step("DATA_TOOLKIT", &format!("analyse-{}", thing.label), format!("Describe {}", thing.label), inputs, &[("data", "object")])?;
-        Ok(Thing { input: Input::from(id, "data"), shape: Shape::Report, label: thing.label.clone() })
-    }
-
-    fn compare(&mut self, what: &[Operand]) -> Result<Vec<Made>, String> {
-        let mut things = Vec::new();
-        for operand in what {
-            things.extend(self.things(operand, Wanted::Any)?);
-        }
-        let texts = what.iter().any(|operand| operand.lines) || things.iter().any(|thing| thing.shape == Shape::Text);
-        if texts {
-            if let Some(other) = things.iter().find(|thing| !thing.shape.is_text()) {
-                return Err(format!("a text can't be compared with a table or number ({})", other.label));
-            }
-            things.iter_mut().for_each(|thing| thing.shape = Shape::Text);
-        }
-        let labels: Vec<&str> = things.iter().map(|thing| thing.label.as_str()).collect();
-        let (name, description) = (format!("compare-{}", labels.join("-")), format!("Compare {}", labels.join(" and ")));
-        let thing = self.draft.query_all(&name, description, &things, jq::compare(texts), Shape::Report)?;
-        Ok(vec![self.named(thing, Some("json"))])
-    }
-
-    fn ask(&mut self, question: &str, reply: &Reply) -> Result<Vec<Made>, String> {
-        if question.trim().is_empty() {
-            return Err("the question is empty".into());
-        }
-        let (kind, choices, shape, output) = match reply {
-            Reply::Text => ("text", None, Shape::Text, "string"),
-            Reply::Number => ("number", None, Shape::Scalar, "number"),
-            Reply::Boolean => ("boolean", None, Shape::Scalar, "boolean"),
-            Reply::Choice(choices) => ("choice", Some(choices), Shape::Text, "string"),
-            Reply::Choices(choices) => ("choices", Some(choices), Shape::Scalar, "array"),
-        };
-        let mut inputs: Inputs = vec![("question", self.quoted(question, "question")?.input), ("type", Input::value(kind))];
-        inputs.extend(choices.map(|choices| ("choices", Input::value(choices.clone()))));
-        let id = self.draft.step("ASK_USER_QUESTION", &format!("ask-{question}"), format!("Ask: {question}"), inputs, &[("answer", output)])?;
-        Ok(vec![Made { thing: Thing { input: Input::from(id, "answer"), shape, label: "answer".into() }, default: None }])
-    }
-
-    fn write(&mut self, text: &str, sink: Option<&str>) -> Result<Vec<Made>, String> {
-        if let Some(path) = self.draft.named_in(text) {
-            return Err(format!("without a model nothing can be written about {path}; it can be read, analysed or summarised"));
-        }
-        let refers = ["it", "them", "both", "the result", "the text", "the answer", "the data", "the table", "the file", "the context"];
-        if refers.iter().any(|words| text.to_lowercase().ends_with(&format!(" {words}"))) {
-            return Err("without a model nothing can be written about something else; it can be analysed or summarised".into());
-        }
-        let format = deliverable::format(sink.map(ending).as_deref());
-        let inputs: Inputs = vec![("prompt", self.quoted(text, "prompt")?.input), ("format", Input::value(format))];
-        let title = super::template::title(text);
-        let id = self.draft.step("GENERATE", &title, text.into(), inputs, &[("text", "string")])?;
-        Ok(vec![self.named(Thing { input: Input::from(id, "text"), shape: Shape::Text, label: title }, Some("md"))])
-    }
-}
-
-/// A comparison by size that would compare texts where an amount was meant is refused.
-fn checked(test: &super::deed::Test) -> Result<(), String> {
-    use super::deed::Relation;
-    let values: Vec<&str> = match &test.relation {
-        Relation::Beyond { value, .. } => vec![value],
-        Relation::Between(low, high) => vec![low, high],
-        _ => Vec::new(),
-    };
-    let mixed = values.len() == 2 && condition::is_number(values[0]) != condition::is_number(values[1]);
-    match values.iter().find(|value| !condition::is_comparable(value)) {
-        Some(value) => Err(format!("“{value}” is neither a number (like 10 or 2.5), a date (like 2024-05-01) nor a word to compare with")),
-        None if mixed => Err("a number and a text can't be the two ends".into()),
-        None => Ok(()),
     }
 }

@@ -26,10 +26,7 @@ fn condition(cursor: &mut Cursor, lines: bool) -> Option<Condition> {
     loop {
         let last = tests.last().and_then(|test| test.column.clone());
         let more = cursor.attempt(|cursor| {
-            let or = match cursor.eat(&["and where", "and whose", "and", "or where", "or"])? {
-                "or" | "or where" => true,
-                _ => false,
-            };
+            let or = matches!(cursor.eat(&["and where", "and whose", "and", "or where", "or"])?, "or" | "or where");
             if any.is_some_and(|any| any != or) {
                 return None;
             }

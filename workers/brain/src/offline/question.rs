@@ -34,13 +34,11 @@ fn kind(cursor: &mut Cursor) -> Option<Reply> {
 }
 
 fn choices(cursor: &mut Cursor) -> Option<Reply> {
-    let several = match cursor.eat(&[
+    let said = cursor.eat(&[
         "with the choices", "with choices", "with the options", "with options", "with choice of", "choosing from", "choose from", "choices",
         "options", "offering", "choosing any of", "choose any of", "with any of",
-    ])? {
-        "choosing any of" | "choose any of" | "with any of" => true,
-        _ => false,
-    };
+    ])?;
+    let several = matches!(said, "choosing any of" | "choose any of" | "with any of");
     cursor.take(&Kind::Comma);
     let mut found = vec![choice(cursor)?];
     while let Some(more) = cursor.attempt(|cursor| {

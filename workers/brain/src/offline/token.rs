@@ -126,6 +126,8 @@ fn word(rest: &str) -> &str {
                 || matches!(c, ',' | ';' | ':' | '?' | '!' | '>' | '<' | '=' | '≥' | '≤' | '≠' | '"' | '“' | '”' | '„' | '«' | '»' | '`')
         })
         .unwrap_or(rest.len());
+    // A sign that nothing starts with, such as a lone `»`, is a word of its own.
+    let end = if end == 0 { rest.chars().next().map_or(0, char::len_utf8) } else { end };
     let trimmed = rest[..end].trim_end_matches('.');
     if trimmed.is_empty() { &rest[..end] } else { trimmed }
 }
@@ -169,5 +171,6 @@ mod tests {
         assert_eq!(got[1], (Kind::File, "my data (1).csv".into()));
         assert_eq!(got[3], (Kind::File, "LICENSE".into()));
         assert!(tokens("say \"hello", &[]).is_err());
+        assert_eq!(kinds("a » ”b", &[]).len(), 4);
     }
 }

@@ -1,0 +1,266 @@
+//! The command line, as data.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{path::PathBuf, time::Duration};
+
+/// A goal becomes a finished mission: planned, done by agents and plugins, and all of it in a log.
+#[derive(Debug, Parser)]
+#[command(name = "stage7", version, propagate_version = true, max_term_width = 100, after_help = CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub shared: Shared,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const CODES: &str = "Exit codes: 0 completed, 1 failed, 2 usage, 3 aborted, 4 waiting for a person, \
+    5 refused, 6 timed out waiting.";
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Shared {
+    /// One JSON object a line on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The data directory [default: ./.stage7]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// An existing nats-server instead of one of stage7's own.
+    #[arg(long, global = true, value_name = "URL")]
+    pub nats: Option<String>,
+    /// Keys for it: the folder that `stage7 setup` made; for clients, a file with one user's key.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub creds: Option<PathBuf>,
+    /// The configuration file [default: ./stage7.toml, where there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start everything: a nats-server and all workers, until Ctrl-C.
+    Up(Up),
+    /// Run a goal to its end and fetch its deliverables.
+    Run(Run),
+    /// Run only these workers, beside a server that `--nats` names.
+    Worker(Worker),
+    /// Look after missions.
+    #[command(subcommand)]
+    Mission(Mission),
+    /// Look at what a mission was, without any model or plugin.
+    #[command(subcommand)]
+    Replay(Replay),
+    /// Verbs: what they are, and run by hand.
+    #[command(subcommand)]
+    Plugin(Plugin),
+    /// Make keys, server configuration, streams and consumers for a server of your own.
+    Setup(Setup),
+    /// The configuration, and where each value comes from.
+    Config,
+    /// What is there, what is missing, and how to get it.
+    Doctor,
+}
+
+#[derive(Debug, Args)]
+pub struct Up {
+    /// The port of the nats-server on 127.0.0.1 [default: the last one if it is free, else any]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What is to be done, in words.
+    #[arg(required_unless_present = "plan")]
+    pub goal: Option<String>,
+    /// A file for the mission; it is called by its file name, or as the goal calls it.
+    #[arg(long = "file", value_name = "P")]
+    pub files: Vec<PathBuf>,
+    /// A ready plan (JSON), run as it is.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Where the deliverables go, in a folder named as the mission.
+    #[arg(long, value_name = "DIR", default_value = "./stage7-out")]
+    pub out: PathBuf,
+    /// The model to ask, or `offline`.
+    #[arg(long, value_name = "M")]
+    pub model: Option<String>,
+    /// What matters most in choosing models.
+    #[arg(long, value_name = "O")]
+    pub optimize: Option<Optimize>,
+    /// What model calls may cost together, in US dollars.
+    #[arg(long, value_name = "USD")]
+    pub max_cost: Option<f64>,
+    /// How long to wait for the end (90, 90s, 15m, 2h); the mission itself goes on.
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    /// A name for the mission.
+    #[arg(long, value_name = "N")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Optimize {
+    Cost,
+    Speed,
+    Accuracy,
+    Creativity,
+    Continuity,
+}
+
+#[derive(Debug, Args)]
+pub struct Worker {
+    /// mission-control, agents, brain, capabilities, timekeeper, librarian, post-office
+    #[arg(required = true, value_name = "NAME", value_parser = crate::host::Worker::parse)]
+    pub names: Vec<crate::host::Worker>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Mission {
+    /// All missions, newest first.
+    List {
+        /// Only these: created, planning, running, paused, waiting, completed, failed, aborted.
+        #[arg(long)]
+        status: Option<String>,
+        /// Only those whose goal or name holds these words.
+        #[arg(long, value_name = "WORDS")]
+        search: Option<String>,
+        /// At most so many.
+        #[arg(long, value_name = "N", default_value_t = 1_000)]
+        limit: usize,
+    },
+    /// A mission as it stands: steps, agents, calls, cost, questions, deliverables.
+    Show { id: String },
+    /// Follow a mission to its end.
+    Watch {
+        id: String,
+        /// How long to wait for the end (90, 90s, 15m, 2h).
+        #[arg(long, value_name = "D", value_parser = duration)]
+        timeout: Option<Duration>,
+    },
+    /// Let nothing start any more; what runs may finish.
+    Pause {
+        id: String,
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Go on from where it was paused.
+    Resume { id: String },
+    /// Stop for good; what runs is killed.
+    Abort {
+        id: String,
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Answer a question of the mission.
+    Answer {
+        id: String,
+        /// Which question, by id; not needed when only one is open.
+        #[arg(long, value_name = "ID")]
+        question: Option<String>,
+        /// The answer: text, a number, yes or no, a choice; several choices as a JSON list.
+        #[arg(allow_hyphen_values = true)]
+        answer: String,
+    },
+    /// Say something to the mission.
+    Say {
+        id: String,
+        #[arg(allow_hyphen_values = true)]
+        text: String,
+    },
+    /// Try a failed mission again, keeping what is done.
+    Retry {
+        id: String,
+        /// Only this failed step.
+        #[arg(long, value_name = "S")]
+        step: Option<String>,
+    },
+    /// All its events as CloudEvents, one a line, with what they refer to.
+    Export { id: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Replay {
+    /// The mission as it stood at an event; ID, or a file that `mission export` wrote.
+    Show {
+        mission: String,
+        /// The sequence up to which events count [default: all]
+        #[arg(long, value_name = "SEQ")]
+        at: Option<u64>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Plugin {
+    /// All verbs.
+    List,
+    /// One verb with its schemas.
+    Show { verb: String },
+    /// Run a verb by hand: a mission of one step.
+    Run(PluginRun),
+}
+
+#[derive(Debug, Args)]
+pub struct PluginRun {
+    pub verb: String,
+    /// The inputs: a JSON object, or @FILE with one.
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub input: String,
+    /// A file for the mission's folder.
+    #[arg(long = "file", value_name = "P")]
+    pub files: Vec<PathBuf>,
+    /// How long to wait for the end (90, 90s, 15m, 2h).
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub timeout: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub struct Setup {
+    /// Write the server's configuration into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub write: Option<PathBuf>,
+}
+
+/// `90`, `90s`, `1.5m`, `2h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no duration: write 90, 90s, 15m or 2h");
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let factor = match unit {
+        "" | "s" => 1.0,
+        "ms" => 0.001,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(wrong()),
+    };
+    let seconds = number.trim().parse::<f64>().map_err(|_| wrong())? * factor;
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_have_units() {
+        for (text, seconds) in [("90", 90.0), ("90s", 90.0), ("1.5m", 90.0), ("2h", 7200.0), ("500ms", 0.5)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
+        }
+        for text in ["", "s", "-1", "1d", "inf", "NaN", "1e40h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_goal_or_a_plan_must_be_given() {
+        assert!(Cli::try_parse_from(["stage7", "run"]).is_err());
+        assert!(Cli::try_parse_from(["stage7", "run", "--plan", "p.json"]).is_ok());
+        assert!(Cli::try_parse_from(["stage7", "worker", "baker"]).is_err());
+    }
+}

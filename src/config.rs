@@ -1,0 +1,229 @@
+//! The configuration: one TOML file, overridden by the environment (`.env` counts as that, but the
+//! real one comes first), overridden by flags. Read once, into types that can't be wrong; all
+//! faults at once, each with its place.
+
+mod dotenv;
+mod file;
+mod setting;
+
+pub use setting::{Found, Origin, SETTINGS};
+
+use crate::{cli::Shared, exit};
+use schemas::limits::Limits;
+use setting::{Kind, Setting};
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Where the file is looked for when nobody names it.
+const FILE: &str = "stage7.toml";
+
+/// All that can be set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub data: PathBuf,
+    pub log: String,
+    pub nats_url: Option<String>,
+    pub creds: Option<PathBuf>,
+    /// Where a nats-server may be found or kept.
+    pub places: nats::server::Places,
+    pub brain: brain::Config,
+    /// Plugin runs at once.
+    pub plugin_runs: usize,
+    pub limits: Limits,
+    /// Every setting with its value and where that comes from, in the order of the table.
+    pub found: Vec<Found>,
+}
+
+/// What a configuration is made of, as it was read.
+#[derive(Debug, Default)]
+struct Sources {
+    flags: Vec<(&'static str, String)>,
+    environment: Vec<(String, OsString)>,
+    dotenv: Vec<dotenv::Line>,
+    file: Vec<file::Entry>,
+    faults: Vec<String>,
+}
+
+/// The configuration of this process.
+///
+/// # Errors
+/// All faults, each with its place.
+pub fn load(shared: &Shared) -> Result<Config, exit::Error> {
+    let mut sources = Sources { environment: environment(), flags: flags(shared), ..Sources::default() };
+    let read = |path: &Path, named: bool| match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !named => Ok(None),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    };
+    let path = shared.config.clone().unwrap_or_else(|| FILE.into());
+    match read(&path, shared.config.is_some()) {
+        Ok(text) => match file::parse(&path.display().to_string(), &text.unwrap_or_default()) {
+            Ok(entries) => sources.file = entries,
+            Err(fault) => sources.faults.push(fault),
+        },
+        Err(fault) => sources.faults.push(fault),
+    }
+    match read(Path::new(".env"), false) {
+        Ok(text) => match dotenv::parse(&text.unwrap_or_default()) {
+            Ok(lines) => sources.dotenv = lines,
+            Err(faults) => sources.faults.extend(faults),
+        },
+        Err(fault) => sources.faults.push(fault),
+    }
+    sources.resolve().map_err(|faults| match faults.as_slice() {
+        [fault] => exit::Error::usage(format!("configuration: {fault}")),
+        _ => exit::Error::usage(format!("configuration:\n  {}", faults.join("\n  "))),
+    })
+}
+
+#[allow(clippy::disallowed_methods, reason = "the edge: the environment is read here and nowhere else")]
+fn environment() -> Vec<(String, OsString)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
+}
+
+fn flags(shared: &Shared) -> Vec<(&'static str, String)> {
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let all = [("data", path(&shared.data)), ("nats.url", shared.nats.clone()), ("nats.creds", path(&shared.creds))];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+impl Sources {
+    fn resolve(mut self) -> Result<Config, Vec<String>> {
+        let found: Vec<Found> = SETTINGS.iter().map(|setting| self.find(setting)).collect();
+        for entry in &self.file {
+            if !SETTINGS.iter().any(|setting| setting.name == entry.name) {
+                let known = SETTINGS.map(|setting| setting.name).join(", ");
+                self.faults.push(format!("{}: unknown setting `{}`; known are {known}", entry.place, entry.name));
+            }
+        }
+        for found in &found {
+            if let Some(Err(why)) = found.value.as_deref().map(|value| found.setting.kind.check(value)) {
+                self.faults.push(format!("{}: {} {why}, this is `{}`", found.origin, found.setting.name, found.shown().unwrap_or_default()));
+            }
+        }
+        if self.faults.is_empty() { Ok(self.build(found)) } else { Err(self.faults) }
+    }
+
+    /// The value that counts, and where it comes from. An empty variable counts as none.
+    fn find(&self, setting: &'static Setting) -> Found {
+        let flag = self.flags.iter().find(|(name, _)| *name == setting.name).map(|(_, value)| {
+            let flag = setting.name.rsplit('.').next().unwrap_or_default();
+            (value.clone(), Origin::Flag(if flag == "url" { "nats" } else { flag }))
+        });
+        let variable = || {
+            let set = setting.variables.iter().filter_map(|name| Some((*name, self.variable(name)?)));
+            set.map(|(name, value)| (value.to_string_lossy().into_owned(), Origin::Environment(name))).next()
+        };
+        let dotenv = || {
+            let line = setting.variables.iter().find_map(|name| self.dotenv.iter().rev().find(|line| line.name == *name && !line.value.is_empty()))?;
+            Some((line.value.clone(), Origin::File(format!(".env line {}", line.number))))
+        };
+        let file = || {
+            let entry = self.file.iter().find(|entry| entry.name == setting.name)?;
+            Some((entry.value.clone(), Origin::File(entry.place.clone())))
+        };
+        match flag.or_else(variable).or_else(dotenv).or_else(file) {
+            Some((value, origin)) => Found { setting, value: Some(value), origin },
+            None => Found { setting, value: setting.default.map(String::from), origin: Origin::Default },
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<&OsString> {
+        self.environment.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value)
+    }
+
+    fn build(&self, found: Vec<Found>) -> Config {
+        let text = |name: &str| found.iter().find(|found| found.setting.name == name).and_then(|found| found.value.clone());
+        fn number<T: std::str::FromStr>(text: Option<String>) -> T {
+            text.and_then(|text| text.parse().ok()).expect("the table has a default for it, and what was set was checked")
+        }
+        let (key, url) = (text("openai.api_key"), text("openai.api_url"));
+        let openai = brain::OpenAi { key: key.map(brain::Key::new), url, model: text("openai.model") };
+        let is_on = openai.key.is_some() || openai.url.is_some();
+        Config {
+            data: text("data").unwrap_or_default().into(),
+            log: text("log").unwrap_or_default(),
+            nats_url: text("nats.url"),
+            creds: text("nats.creds").map(PathBuf::from),
+            places: nats::server::Places::from_vars(|name| match name {
+                "STAGE7_NATS_SERVER" => text("nats.server").map(OsString::from),
+                name => self.variable(name).cloned(),
+            }),
+            brain: brain::Config { openai: is_on.then_some(openai), parallel: number(text("workers.llm_calls")) },
+            plugin_runs: number(text("workers.plugin_runs")),
+            limits: Limits {
+                slots: number(text("limits.slots")),
+                agents: number(text("limits.agents")),
+                steps_per_agent: number(text("limits.steps_per_agent")),
+                retries: number(text("limits.retries")),
+                backoff: number(text("limits.backoff")),
+                backoff_cap: number(text("limits.backoff_cap")),
+                replans: number(text("limits.replans")),
+                ..Limits::default()
+            },
+            found,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(flags: &[(&'static str, &str)], environment: &[(&str, &str)], dotenv: &str, file: &str) -> Result<Config, Vec<String>> {
+        Sources {
+            flags: flags.iter().map(|(name, value)| (*name, value.to_string())).collect(),
+            environment: environment.iter().map(|(name, value)| (name.to_string(), value.into())).collect(),
+            dotenv: dotenv::parse(dotenv).unwrap(),
+            file: file::parse("stage7.toml", file).unwrap(),
+            faults: Vec::new(),
+        }
+        .resolve()
+    }
+
+    fn origin(config: &Config, name: &str) -> String {
+        config.found.iter().find(|found| found.setting.name == name).unwrap().origin.to_string()
+    }
+
+    #[test]
+    fn flags_come_before_the_environment_before_the_file() {
+        let file = "data = \"f\"\n[limits]\nslots = 3\nretries = 1\n";
+        let environment = [("STAGE7_DATA", "e"), ("STAGE7_SLOTS", "5")];
+        let all = config(&[("data", "g")], &environment, "STAGE7_SLOTS=4\nSTAGE7_AGENTS='7'", file).unwrap();
+        assert_eq!((all.data.to_str(), all.limits.slots, all.limits.agents, all.limits.retries), (Some("g"), 5, 7, 1));
+        assert_eq!(origin(&all, "data"), "--data");
+        assert_eq!(origin(&all, "limits.slots"), "environment STAGE7_SLOTS");
+        assert_eq!(origin(&all, "limits.agents"), ".env line 2");
+        assert_eq!(origin(&all, "limits.retries"), "stage7.toml line 4");
+        assert_eq!(origin(&all, "limits.backoff"), "default");
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once_with_their_place() {
+        let faults = config(&[], &[("STAGE7_RETRIES", "many")], "", "colour = 1\n[limits]\nslots = 0\n").unwrap_err();
+        assert_eq!(faults.len(), 3, "{faults:?}");
+        assert!(faults.iter().any(|fault| fault.starts_with("stage7.toml line 1: unknown setting `colour`")), "{faults:?}");
+        assert!(faults.iter().any(|fault| fault.starts_with("stage7.toml line 3: limits.slots must be a whole number")), "{faults:?}");
+        assert!(faults.iter().any(|fault| fault.starts_with("environment STAGE7_RETRIES: ")), "{faults:?}");
+    }
+
+    #[test]
+    fn without_anything_there_are_defaults() {
+        let all = config(&[], &[], "", "").unwrap();
+        assert_eq!(all.limits, Limits::default());
+        assert_eq!(all.data, Path::new("./.stage7"));
+        assert!(all.brain.openai.is_none() && all.nats_url.is_none());
+    }
+
+    #[test]
+    fn an_address_alone_turns_the_provider_on_and_a_key_is_never_shown() {
+        let all = config(&[], &[("OPENAI_API_KEY", "sk-very-secret"), ("OPENAI_API_URL", "")], "", "").unwrap();
+        assert!(!format!("{all:?}").contains("very-secret"));
+        let shown = all.found.iter().filter_map(Found::shown).collect::<Vec<_>>();
+        assert!(all.brain.openai.is_some() && shown.iter().all(|value| !value.contains("very-secret")), "{shown:?}");
+        assert!(config(&[], &[("OPENAI_API_URL", "http://127.0.0.1:1")], "", "").unwrap().brain.openai.is_some());
+    }
+}

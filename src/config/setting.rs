@@ -1,0 +1,147 @@
+//! The table of settings: names, variables, kinds, defaults. Everything else derives from it.
+
+use std::fmt;
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// In the file: `[table] key`.
+    pub name: &'static str,
+    /// In the environment; the first that is set counts.
+    pub variables: &'static [&'static str],
+    pub kind: Kind,
+    pub default: Option<&'static str>,
+    pub about: &'static str,
+}
+
+/// What a value must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    /// A text that is never shown.
+    Secret,
+    /// An address that begins with one of these.
+    Url(&'static [&'static str]),
+    /// A whole number between these.
+    Count(u64, u64),
+    /// A number from 0 up.
+    Number,
+}
+
+const fn setting(name: &'static str, variables: &'static [&'static str], kind: Kind, default: Option<&'static str>, about: &'static str) -> Setting {
+    Setting { name, variables, kind, default, about }
+}
+
+/// All of them.
+pub static SETTINGS: [Setting; 17] = [
+    setting("data", &["STAGE7_DATA"], Kind::Text, Some("./.stage7"), "the data directory"),
+    setting("log", &["STAGE7_LOG"], Kind::Text, Some(crate::trace::DEFAULT), "what is logged, as tracing filters"),
+    setting("nats.url", &["STAGE7_NATS_URL"], Kind::Url(&["nats://", "tls://", "ws://", "wss://"]), None, "an existing nats-server"),
+    setting("nats.creds", &["STAGE7_NATS_CREDS"], Kind::Text, None, "keys for it: a folder, or for clients a file"),
+    setting("nats.server", &["STAGE7_NATS_SERVER"], Kind::Text, None, "the nats-server program to run"),
+    setting("openai.api_key", &["OPENAI_API_KEY"], Kind::Secret, None, "turns the provider on"),
+    setting("openai.api_url", &["OPENAI_API_URL"], Kind::Url(&["http://", "https://"]), None, "any server that speaks its dialect"),
+    setting("openai.model", &["OPENAI_MODEL"], Kind::Text, None, "the model when a goal names none"),
+    setting("workers.llm_calls", &["STAGE7_LLM_CALLS"], Kind::Count(1, 1_000), Some("16"), "model calls at once"),
+    setting("workers.plugin_runs", &["STAGE7_PLUGIN_RUNS"], Kind::Count(1, 1_000), Some("32"), "plugin runs at once"),
+    setting("limits.slots", &["STAGE7_SLOTS"], Kind::Count(1, 10_000), Some("16"), "steps of a mission at once"),
+    setting("limits.agents", &["STAGE7_AGENTS"], Kind::Count(1, 1_000), Some("16"), "agents of a mission"),
+    setting("limits.steps_per_agent", &["STAGE7_STEPS_PER_AGENT"], Kind::Count(1, 1_000), Some("4"), "steps of an agent at once"),
+    setting("limits.retries", &["STAGE7_RETRIES"], Kind::Count(0, 100), Some("3"), "retries of a transient failure"),
+    setting("limits.backoff", &["STAGE7_BACKOFF"], Kind::Number, Some("1"), "seconds before the first retry; doubles"),
+    setting("limits.backoff_cap", &["STAGE7_BACKOFF_CAP"], Kind::Number, Some("60"), "seconds before a retry at the most"),
+    setting("limits.replans", &["STAGE7_REPLANS"], Kind::Count(0, 20), Some("3"), "how often faults go back to the planner"),
+];
+
+impl Kind {
+    /// What is wrong with a value, as the end of a sentence.
+    pub fn check(self, value: &str) -> Result<(), String> {
+        let fits = match self {
+            Self::Text | Self::Secret => !value.trim().is_empty() && !value.chars().any(char::is_control),
+            Self::Url(starts) => starts.iter().any(|start| value.len() > start.len() && value.starts_with(start)) && !value.contains(char::is_whitespace),
+            Self::Count(least, most) => value.parse::<u64>().is_ok_and(|n| (least..=most).contains(&n)),
+            Self::Number => value.parse::<f64>().is_ok_and(|n| n.is_finite() && n >= 0.0),
+        };
+        if fits { Ok(()) } else { Err(format!("must be {}", self.wanted())) }
+    }
+
+    fn wanted(self) -> String {
+        match self {
+            Self::Text | Self::Secret => "a text".into(),
+            Self::Url(starts) => format!("an address ({}…)", starts.join("…, ")),
+            Self::Count(least, most) => format!("a whole number from {least} to {most}"),
+            Self::Number => "a number from 0 up".into(),
+        }
+    }
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    Flag(&'static str),
+    Environment(&'static str),
+    /// A file and line.
+    File(String),
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => write!(f, "--{name}"),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::File(place) => f.write_str(place),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A setting with its value.
+#[derive(Clone)]
+pub struct Found {
+    pub setting: &'static Setting,
+    /// `None`: not set, and there is no default.
+    pub value: Option<String>,
+    pub origin: Origin,
+}
+
+impl Found {
+    /// The value as it may be shown.
+    pub fn shown(&self) -> Option<String> {
+        let value = self.value.as_ref()?;
+        Some(if self.setting.kind == Kind::Secret { "(set)".into() } else { without_password(value) })
+    }
+}
+
+impl fmt::Debug for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {:?} ({})", self.setting.name, self.shown(), self.origin)
+    }
+}
+
+/// An address may carry a password: `nats://user:secret@host`.
+fn without_password(value: &str) -> String {
+    let Some((scheme, rest)) = value.split_once("://") else { return value.into() };
+    match rest.split_once('@') {
+        Some((_, host)) => format!("{scheme}://…@{host}"),
+        None => value.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_right_value() {
+        for setting in &SETTINGS {
+            assert_eq!(setting.default.map(|value| setting.kind.check(value)).unwrap_or(Ok(())), Ok(()), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn passwords_in_addresses_are_not_shown() {
+        assert_eq!(without_password("nats://me:secret@host:4222"), "nats://…@host:4222");
+        assert_eq!(without_password("nats://host:4222"), "nats://host:4222");
+    }
+}

@@ -1,0 +1,174 @@
+//! The life of a mission: created, paused, waiting, ended; questions and budget.
+
+use super::{State, Status, StepStatus};
+use schemas::{
+    Event, EventId, Fact, Value, Writer,
+    agent::{BudgetShort, QuestionAsked},
+    control::{MissionCreated, Standstill},
+    plan::PLAN_STEP,
+};
+use std::sync::Arc;
+
+impl State {
+    pub(super) fn begin(&mut self, created: &MissionCreated, id: EventId) {
+        if self.status != Status::Unknown {
+            return;
+        }
+        self.status = Status::Planning;
+        self.created = Some(id);
+        self.mission = Some(Arc::new(created.clone()));
+        if created.plan.is_none() {
+            self.add_planning(PLAN_STEP, id);
+        }
+    }
+
+    /// What people ask of the mission, and what control says of it.
+    pub(super) fn live(&mut self, event: &Event) {
+        match &event.fact {
+            Fact::PauseRequested(_) if !self.status.is_final() && !self.stands_still() => {
+                self.pause_requested.get_or_insert(event.id);
+            }
+            Fact::ResumeRequested(_) if self.stands_still() || self.pause_requested.is_some() => {
+                self.resume_requested.get_or_insert(event.id);
+            }
+            Fact::AbortRequested(said) if !self.status.is_final() => {
+                self.abort_requested.get_or_insert((event.id, said.reason.clone()));
+            }
+            Fact::RetryRequested(said) if self.status == Status::Failed => {
+                self.retry_requested.get_or_insert((event.id, said.step.clone()));
+            }
+            Fact::AgentHalted(_) if self.status == Status::Pausing => self.halted = Some(event.id),
+            Fact::MissionPausing(_) if !self.status.is_final() && !self.stands_still() => {
+                self.before_pause = self.status;
+                self.status = Status::Pausing;
+                self.pauses += 1;
+                (self.pause_requested, self.halted) = (None, None);
+            }
+            Fact::MissionPaused(_) if self.status == Status::Pausing => {
+                self.status = Status::Paused;
+                self.halted = None;
+            }
+            Fact::MissionResumed(said) => self.resumed(said.from, event.id),
+            Fact::MissionWaiting(_) if matches!(self.status, Status::Running | Status::Planning) => {
+                self.before_pause = self.status;
+                self.status = Status::Waiting;
+                self.waits += 1;
+            }
+            Fact::MissionRetried(said) => self.mission_retried(&said.steps, event.id),
+            Fact::MissionCompleted(_) => self.end(Status::Completed),
+            Fact::MissionFailed(_) => self.end(Status::Failed),
+            Fact::MissionAborted(_) => self.end(Status::Aborted),
+            _ => {}
+        }
+    }
+
+    fn resumed(&mut self, from: Standstill, id: EventId) {
+        let stands = match from {
+            Standstill::Paused => self.status == Status::Paused,
+            Standstill::Waiting => self.status == Status::Waiting,
+        };
+        if !stands {
+            return;
+        }
+        // A mission that waited before it was paused finds out by itself that it still does.
+        self.status = if self.before_pause == Status::Planning { Status::Planning } else { Status::Running };
+        self.resumes += 1;
+        self.freed = Some(id);
+        if from == Standstill::Paused {
+            self.resume_requested = None;
+        }
+    }
+
+    fn end(&mut self, status: Status) {
+        if self.status.is_final() {
+            return;
+        }
+        self.status = status;
+        (self.pause_requested, self.resume_requested, self.abort_requested, self.retry_requested) = (None, None, None, None);
+    }
+
+    fn mission_retried(&mut self, steps: &[String], id: EventId) {
+        if self.status != Status::Failed {
+            return;
+        }
+        self.retry_requested = None;
+        self.retries += 1;
+        (self.deadline, self.budget_refused) = (None, None);
+        self.status = Status::Running;
+        if self.step(PLAN_STEP).is_some_and(|step| step.status != StepStatus::Completed) {
+            self.status = Status::Planning;
+        }
+        for step in steps {
+            self.reopen(step, id);
+        }
+    }
+
+    pub(super) fn question_asked(&mut self, said: &QuestionAsked, event: &Event) {
+        if event.writer == Writer::Control {
+            self.reached = None;
+            self.budget_question = Some(event.id);
+            self.questions.insert_mut(event.id, said.step.clone());
+            self.asked = Some(event.id);
+            return;
+        }
+        if self.step(&said.step).is_some_and(|step| step.is_at(said.attempt)) {
+            self.wait(&said.step);
+            self.questions.insert_mut(event.id, said.step.clone());
+            self.resuming.remove_mut(&said.step);
+            self.asked = Some(event.id);
+        }
+    }
+
+    /// The step waits, and holds no slot while it does.
+    fn wait(&mut self, id: &str) {
+        let Some(step) = self.step(id).filter(|step| step.status == StepStatus::Assigned) else { return };
+        let agent = step.agent.clone();
+        self.running = self.running.saturating_sub(1);
+        if let Some(agent) = agent.and_then(|agent| self.agents.get_mut(&agent)) {
+            agent.running = agent.running.saturating_sub(1);
+        }
+        self.edit(id, |step| step.status = StepStatus::Waiting);
+    }
+
+    pub(super) fn question_closed(&mut self, question: EventId, answer: Option<&Value>, id: EventId) {
+        if self.budget_question == Some(question) {
+            // To raise it takes figures: `budget.raised` closes the question then.
+            if answer.is_none_or(|answer| answer.as_str() == Some("stop")) {
+                self.budget_question = None;
+                self.questions.remove_mut(&question);
+                self.budget_refused = Some(id);
+            }
+            return;
+        }
+        let Some(step) = self.questions.get(&question).cloned() else { return };
+        self.questions.remove_mut(&question);
+        self.resuming.insert_mut(step);
+        self.freed = Some(id);
+    }
+
+    pub(super) fn budget_short(&mut self, said: &BudgetShort, id: EventId) {
+        if !self.step(&said.step).is_some_and(|step| step.is_at(said.attempt)) {
+            return;
+        }
+        self.wait(&said.step);
+        self.resuming.remove_mut(&said.step);
+        if self.budget_question.is_none() && self.short.is_none() && self.reached.is_none() {
+            self.shorts += 1;
+            self.short = Some((said.step.clone(), said.message.clone(), id));
+        }
+    }
+
+    pub(super) fn budget_raised(&mut self, id: EventId) {
+        (self.short, self.reached) = (None, None);
+        if let Some(question) = self.budget_question.take() {
+            self.questions.remove_mut(&question);
+        }
+        let waiting: Vec<String> = self.steps.iter().filter(|(_, step)| step.status == StepStatus::Waiting).map(|(id, _)| id.clone()).collect();
+        for step in waiting {
+            if !self.questions.values().any(|waits| *waits == step) {
+                self.resuming.insert_mut(step);
+            }
+        }
+        self.freed = Some(id);
+    }
+}

@@ -1,0 +1,79 @@
+//! What an event changes in the rows: a few updates each, by the same rules as the overview.
+
+mod call;
+mod mission;
+mod step;
+
+use rusqlite::{OptionalExtension, Result, Transaction, params};
+use schemas::{Event, Fact, Time};
+use streams::subject::Subject;
+
+/// One record of the log.
+pub struct Item {
+    pub seq: u64,
+    /// `None`: not a subject of the log, only passed by.
+    pub subject: Option<Subject>,
+    pub time: Option<Time>,
+    /// `None` for words that change no row but the counts.
+    pub event: Option<Event>,
+}
+
+/// Does this word change more than counts?
+pub fn concerns(kind: &str) -> bool {
+    matches!(
+        kind,
+        "plan.accepted" | "step.assigned" | "step.retried" | "step.cancelled" | "step.failed" | "step.completed" | "step.faulted"
+            | "llm.requested" | "llm.completed" | "llm.failed"
+    ) || kind.starts_with("mission.")
+}
+
+/// Projects one record.
+pub fn apply(rows: &Transaction<'_>, item: &Item) -> Result<()> {
+    let Some(subject) = &item.subject else { return Ok(()) };
+    if let Some((event, Fact::MissionCreated(created))) = item.event.as_ref().map(|event| (event, &event.fact)) {
+        mission::created(rows, event, created)?;
+    }
+    let id = subject.mission.to_string();
+    let found = rows.prepare_cached("SELECT n FROM mission WHERE id = ?1 AND tenant = ?2")?.query_row(params![id, subject.tenant.as_str()], |row| row.get(0)).optional()?;
+    // Of a mission whose beginning can't be read there is nothing to show.
+    let Some(n): Option<i64> = found else { return Ok(()) };
+    rows.prepare_cached("UPDATE mission SET events = events + 1, last_seq = ?2, updated = max(updated, ?3) WHERE n = ?1")?
+        .execute(params![n, item.seq.cast_signed(), item.time.map_or(0, |time| time.0)])?;
+    rows.prepare_cached("INSERT INTO kind (mission, writer, kind, events) VALUES (?1, ?2, ?3, 1) ON CONFLICT DO UPDATE SET events = events + 1")?
+        .execute(params![n, subject.writer.as_str(), subject.kind])?;
+    match &item.event {
+        Some(event) => word(&Row { rows, mission: n, at: event.time }, event),
+        None => Ok(()),
+    }
+}
+
+/// A mission's row, about to be changed.
+struct Row<'a> {
+    rows: &'a Transaction<'a>,
+    mission: i64,
+    at: Time,
+}
+
+fn word(row: &Row<'_>, event: &Event) -> Result<()> {
+    match &event.fact {
+        Fact::PlanAccepted(said) => row.accepted(said),
+        Fact::StepAssigned(said) => row.assigned(said),
+        Fact::StepRetried(said) => row.retried(said),
+        Fact::StepCancelled(said) => row.faulted(&said.step, said.attempt),
+        Fact::StepFaulted(said) => row.faulted(&said.step, said.attempt),
+        Fact::StepFailed(said) => row.failed(&said.step, said.attempt),
+        Fact::StepCompleted(said) => row.completed(said),
+        Fact::LlmRequested(said) => row.asked(event.id, said),
+        Fact::LlmCompleted(said) => row.answered(event, Ok((&said.provider, &said.model)), said.usage, said.cost_usd, said.ms),
+        Fact::LlmFailed(said) => row.answered(event, Err(()), said.usage, said.cost_usd, said.ms),
+        Fact::MissionRetried(said) => row.reopened(said),
+        Fact::MissionPausing(_) => row.goes("pausing"),
+        Fact::MissionPaused(_) => row.goes("paused"),
+        Fact::MissionWaiting(_) => row.goes("waiting"),
+        Fact::MissionResumed(said) => row.resumed(said.from),
+        Fact::MissionCompleted(_) => row.goes("completed"),
+        Fact::MissionFailed(said) => row.given_up(said),
+        Fact::MissionAborted(_) => row.aborted(),
+        _ => Ok(()),
+    }
+}

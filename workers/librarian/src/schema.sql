@@ -1,0 +1,79 @@
+-- Times are milliseconds since the Unix epoch; sequences are the log's.
+
+CREATE TABLE log (
+    name     TEXT NOT NULL,      -- which log it is: when its stream was created
+    position INTEGER NOT NULL    -- everything up to here is in the rows
+);
+
+CREATE TABLE mission (
+    n         INTEGER PRIMARY KEY,   -- in the order of the log
+    tenant    TEXT NOT NULL,
+    id        TEXT NOT NULL UNIQUE,
+    name      TEXT,
+    goal      TEXT NOT NULL,
+    kind      TEXT NOT NULL,
+    status    TEXT NOT NULL,
+    usd       REAL NOT NULL DEFAULT 0,
+    input     INTEGER NOT NULL DEFAULT 0,   -- tokens
+    output    INTEGER NOT NULL DEFAULT 0,
+    estimated INTEGER NOT NULL DEFAULT 0,
+    done      INTEGER NOT NULL DEFAULT 0,   -- steps
+    total     INTEGER NOT NULL DEFAULT 0,
+    created   INTEGER NOT NULL,
+    updated   INTEGER NOT NULL,
+    events    INTEGER NOT NULL DEFAULT 0,
+    last_seq  INTEGER NOT NULL
+);
+CREATE INDEX mission_by_status ON mission (tenant, status, n);
+CREATE INDEX mission_by_tenant ON mission (tenant, n);
+
+-- The text is the mission's own: nothing is stored twice.
+CREATE VIRTUAL TABLE mission_text USING fts5 (name, goal, content = 'mission', content_rowid = 'n');
+
+CREATE TABLE step (
+    mission INTEGER NOT NULL REFERENCES mission (n),
+    id      TEXT NOT NULL,
+    verb    TEXT NOT NULL,
+    status  TEXT NOT NULL,      -- pending, assigned, completed, failed, cancelled, replaced
+    agent   TEXT,
+    attempt INTEGER NOT NULL DEFAULT 0,
+    parent  TEXT,
+    started INTEGER,
+    ended   INTEGER,
+    PRIMARY KEY (mission, id)
+) WITHOUT ROWID;
+
+CREATE TABLE call (
+    id       TEXT PRIMARY KEY,
+    mission  INTEGER NOT NULL REFERENCES mission (n),
+    step     TEXT NOT NULL,
+    purpose  TEXT NOT NULL,
+    status   TEXT NOT NULL,     -- running, completed, failed
+    provider TEXT,
+    model    TEXT,
+    usd      REAL NOT NULL DEFAULT 0,
+    input    INTEGER NOT NULL DEFAULT 0,
+    output   INTEGER NOT NULL DEFAULT 0,
+    ms       INTEGER,
+    at       INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX call_by_mission ON call (mission);
+
+-- How often each word was said in a mission.
+CREATE TABLE kind (
+    mission INTEGER NOT NULL REFERENCES mission (n),
+    writer  TEXT NOT NULL,
+    kind    TEXT NOT NULL,
+    events  INTEGER NOT NULL,
+    PRIMARY KEY (mission, writer, kind)
+) WITHOUT ROWID;
+
+CREATE TABLE deliverable (
+    mission    INTEGER NOT NULL REFERENCES mission (n),
+    name       TEXT NOT NULL,
+    size       INTEGER NOT NULL,
+    sha256     TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    step       TEXT NOT NULL,
+    PRIMARY KEY (mission, name)
+) WITHOUT ROWID;

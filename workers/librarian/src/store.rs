@@ -1,0 +1,98 @@
+//! The rows, and how far in the log they are. One connection writes, another answers: readers
+//! never wait for the writer (WAL).
+
+use crate::project::{self, Item};
+use rusqlite::{Connection, OptionalExtension, Result};
+use std::{
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// Rows made by another version of the schema or of the projection are made again.
+const VERSION: i64 = 1;
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+pub struct Store {
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens the file, or begins it anew when it is another version's or no database at all.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut writer = Self::connect(path);
+        if !writer.as_ref().is_ok_and(|found| version(found).is_ok_and(|version| version == VERSION)) {
+            drop(writer);
+            for ending in ["", "-wal", "-shm"] {
+                let mut file = path.as_os_str().to_owned();
+                file.push(ending);
+                // What can't be removed makes opening it fail, below, with a better reason.
+                let _ = std::fs::remove_file(file);
+            }
+            writer = Self::connect(path);
+            if let Ok(writer) = &writer {
+                writer.execute_batch(SCHEMA)?;
+                writer.pragma_update(None, "user_version", VERSION)?;
+            }
+        }
+        Ok(Self { writer: Mutex::new(writer?), reader: Mutex::new(Self::connect(path)?) })
+    }
+
+    fn connect(path: &Path) -> Result<Connection> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // A lost commit is projected again from the log: no need to wait for the disk.
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(connection)
+    }
+
+    /// The log sequence up to which everything is in the rows.
+    pub fn position(&self) -> u64 {
+        let found = self.writer().query_row("SELECT position FROM log", [], |row| row.get::<_, i64>(0));
+        found.map_or(0, i64::cast_unsigned)
+    }
+
+    /// Projects a page of the log, in its order, all or nothing.
+    pub fn project(&self, page: &[Item]) -> Result<()> {
+        let Some(last) = page.last() else { return Ok(()) };
+        let mut writer = self.writer();
+        let transaction = writer.transaction()?;
+        let position: i64 = transaction.query_row("SELECT position FROM log", [], |row| row.get(0))?;
+        for item in page.iter().filter(|item| item.seq > position.cast_unsigned()) {
+            project::apply(&transaction, item)?;
+        }
+        transaction.execute("UPDATE log SET position = max(position, ?1)", [last.seq.cast_signed()])?;
+        transaction.commit()
+    }
+
+    /// Makes sure that the rows are about this log, which reaches to `last`: else they are emptied.
+    pub fn belong_to(&self, log: &str, last: u64) -> Result<()> {
+        let mut writer = self.writer();
+        let known = writer.query_row("SELECT name, position FROM log", [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))).optional()?;
+        if known.is_some_and(|(name, position)| name == log && position.cast_unsigned() <= last) {
+            return Ok(());
+        }
+        let transaction = writer.transaction()?;
+        transaction.execute_batch("DELETE FROM deliverable; DELETE FROM kind; DELETE FROM call; DELETE FROM step; DELETE FROM mission; INSERT INTO mission_text (mission_text) VALUES ('delete-all'); DELETE FROM log;")?;
+        transaction.execute("INSERT INTO log (name, position) VALUES (?1, 0)", [log])?;
+        transaction.commit()
+    }
+
+    /// Answers from the rows.
+    pub fn read<T>(&self, ask: impl FnOnce(&Connection) -> T) -> T {
+        ask(&self.reader.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        // A transaction that a panic cut off was rolled back.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn version(connection: &Connection) -> Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}

@@ -1,0 +1,33 @@
+//! A mission as a person sees it: its log, folded.
+
+use crate::{mission::Mission, unread};
+use nats::{
+    decider::attach,
+    log::{Log, ReadError},
+};
+use schemas::Value;
+use streams::{
+    overview::Overview,
+    record::Decoded,
+    subject,
+    submission::Refusal,
+};
+
+/// The overview now, or as it was at a sequence.
+pub async fn state(mission: &Mission<'_>, at: Option<u64>) -> Result<Value, Refusal> {
+    let filter = subject::mission(mission.tenant, mission.id);
+    let records = mission.log.load(&filter, 0).await.map_err(unread)?;
+    let mut overview = Overview::default();
+    for mut record in records.into_iter().take_while(|record| at.is_none_or(|at| record.seq <= at)) {
+        match attach(mission.log, &mut record, mission.tenant).await {
+            Ok(()) => {}
+            // The fold shows what can be known without it.
+            Err(ReadError::Artifact { .. }) => continue,
+            Err(error) => return Err(unread(error)),
+        }
+        if let Ok(Decoded::Event(event)) = record.decode() {
+            overview.evolve(&event);
+        }
+    }
+    serde_json::to_value(overview).map_err(|e| Refusal::new("internal", e.to_string()))
+}
