@@ -89,7 +89,7 @@ pub struct Run {
     #[arg(long, value_name = "O")]
     pub optimize: Option<Optimize>,
     /// What model calls may cost together, in US dollars.
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", value_parser = usd, allow_negative_numbers = true)]
     pub max_cost: Option<f64>,
     /// How long to wait for the end (90, 90s, 15m, 2h); the mission itself goes on.
     #[arg(long, value_name = "D", value_parser = duration)]
@@ -137,6 +137,9 @@ pub enum Mission {
         /// How long to wait for the end (90, 90s, 15m, 2h).
         #[arg(long, value_name = "D", value_parser = duration)]
         timeout: Option<Duration>,
+        /// Fetch the deliverables, into a folder here named as the mission.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
     /// Let nothing start any more; what runs may finish.
     Pause {
@@ -221,6 +224,11 @@ pub struct Setup {
     pub write: Option<PathBuf>,
 }
 
+fn usd(text: &str) -> Result<f64, String> {
+    let amount = text.parse::<f64>().ok().filter(|usd| usd.is_finite() && *usd >= 0.0);
+    amount.ok_or_else(|| format!("`{text}` is no amount in US dollars: write a number from 0 up, like 0.50"))
+}
+
 /// `90`, `90s`, `1.5m`, `2h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration: write 90, 90s, 15m or 2h");
@@ -262,5 +270,8 @@ mod tests {
         assert!(Cli::try_parse_from(["stage7", "run"]).is_err());
         assert!(Cli::try_parse_from(["stage7", "run", "--plan", "p.json"]).is_ok());
         assert!(Cli::try_parse_from(["stage7", "worker", "baker"]).is_err());
+        for amount in ["-1", "NaN", "inf", "much"] {
+            assert!(Cli::try_parse_from(["stage7", "run", "x", "--max-cost", amount]).is_err(), "{amount}");
+        }
     }
 }

@@ -131,14 +131,25 @@ impl Client {
 
     /// `up` may have come back elsewhere.
     async fn renew(&self) {
-        let Some((up, seed)) = self.data.as_deref().and_then(Up::read).and_then(|up| Some((up.seed()?, up))).map(|(seed, up)| (up, seed)) else { return };
+        let Some(up) = self.data.as_deref().and_then(Up::read) else { return };
+        let Some(seed) = up.seed() else { return };
         let moved = {
             let link = self.link.read().await;
             link.url != up.nats_url || link.public != seed.public()
         };
-        if moved && let Ok(link) = Link::new(&up.nats_url, &seed).await {
-            *self.link.write().await = link;
+        if moved {
+            // Not there yet: the next try comes here again.
+            let _ = self.relink(&up.nats_url, &seed).await;
         }
+    }
+
+    /// Goes on with another server or key.
+    ///
+    /// # Errors
+    /// No server there, or one that does not know the key.
+    pub async fn relink(&self, url: &str, seed: &Seed) -> Result<(), connect::Error> {
+        *self.link.write().await = Link::new(url, seed).await?;
+        Ok(())
     }
 
     /// Which connection it is; another one needs its subscriptions anew.
@@ -163,6 +174,11 @@ impl Client {
 
     pub async fn read_for(&self, body: &Value, patience: Duration) -> Result<Value, Error> {
         self.ask_json(&format!("stage7.read.{}", self.tenant), body, patience).await
+    }
+
+    /// The mission that a goal event of that id is.
+    pub fn mission_of(&self, id: &str) -> MissionId {
+        MissionId::of_goal(&self.tenant, SOURCE, id)
     }
 
     /// Submits a goal; the same id is the same mission.

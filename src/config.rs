@@ -10,7 +10,7 @@ pub use setting::{Found, Origin, SETTINGS};
 
 use crate::{cli::Shared, exit};
 use schemas::limits::Limits;
-use setting::{Kind, Setting};
+use setting::Setting;
 use std::{
     ffi::OsString,
     fs, io,
@@ -95,7 +95,7 @@ impl Sources {
         let found: Vec<Found> = SETTINGS.iter().map(|setting| self.find(setting)).collect();
         for entry in &self.file {
             if !SETTINGS.iter().any(|setting| setting.name == entry.name) {
-                let known = SETTINGS.map(|setting| setting.name).join(", ");
+                let known = SETTINGS.each_ref().map(|setting| setting.name).join(", ");
                 self.faults.push(format!("{}: unknown setting `{}`; known are {known}", entry.place, entry.name));
             }
         }

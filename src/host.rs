@@ -15,7 +15,7 @@ use crate::{
 use anyhow::Context;
 use nats::{
     connect::{self, connect},
-    key::{Ring, Seed, TENANT},
+    key::{Ring, TENANT},
     server::{Managed, Options, find},
     setup,
 };
@@ -88,6 +88,11 @@ impl Host {
                 Err(error)
             }
         }
+    }
+
+    /// Waits until a worker can never run; does not end otherwise.
+    pub async fn hopeless(&mut self) -> exit::Error {
+        self.workers.hopeless().await
     }
 
     /// Drains the workers, then stops the server.

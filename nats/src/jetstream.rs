@@ -51,8 +51,7 @@ impl JetStream {
     }
 
     async fn consumer(&self, name: &str) -> Result<jetstream::consumer::PullConsumer, ReadError> {
-        let found = CONSUMERS.iter().find(|c| c.name == name);
-        let stream = found.ok_or_else(|| ReadError::Refused(format!("the topology has no consumer `{name}`")))?.stream;
+        let stream = stream_of(name)?;
         self.context.get_consumer_from_stream(name, stream).await.map_err(|e| ReadError::Unknown(format!("consumer {name}: {e}")))
     }
 
@@ -120,6 +119,12 @@ impl JetStream {
     }
 }
 
+/// The stream of a consumer.
+fn stream_of(consumer: &str) -> Result<&'static str, ReadError> {
+    let found = CONSUMERS.iter().find(|c| c.name == consumer);
+    found.map(|c| c.stream).ok_or_else(|| ReadError::Refused(format!("the topology has no consumer `{consumer}`")))
+}
+
 /// What a failed publish means for whoever asked.
 fn refusal(error: &jetstream::context::PublishError) -> AppendError {
     match error.kind() {
@@ -170,7 +175,7 @@ impl Log for JetStream {
     }
 
     async fn work(&self, consumer: &str) -> Result<Box<dyn Work>, ReadError> {
-        Ok(Box::new(work::Pull::new(self.consumer(consumer).await?)))
+        Ok(Box::new(work::Pull::start(self.clone(), stream_of(consumer)?, consumer).await?))
     }
 
     async fn ack(&self, ack: &str) -> Result<(), ReadError> {

@@ -32,7 +32,13 @@ pub async fn announce(log: &JetStream, writer: Writer, plugins: &[Plugin]) -> Re
 ///
 /// # Errors
 /// The log refused.
-pub async fn publish(log: &JetStream, writer: Writer, kind: &str, key: Option<&str>, data: &impl Serialize) -> Result<(), AppendError> {
+pub async fn publish(
+    log: &JetStream,
+    writer: Writer,
+    kind: &str,
+    key: Option<&str>,
+    data: &impl Serialize,
+) -> Result<(), AppendError> {
     let data = serde_json::to_vec(data).map_err(|e| AppendError::Refused(e.to_string()))?;
     let filter = subject::registry(writer, kind, key);
     loop {

@@ -5,13 +5,16 @@ use crate::{
     event::{Event, Part},
     fact::{Ending, Fact, Tail, ce_type, kind_of_type, word},
     fault::Fault,
+    time::Time,
     value::Value,
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use cloudevents::{
     AttributesReader, Data, Event as Sdk,
     event::{ExtensionValue, SpecVersion},
     message::{self, BinaryDeserializer, BinarySerializer, MessageAttributeValue},
 };
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
 
@@ -37,13 +40,14 @@ impl CloudEvent {
 /// # Errors
 /// The first thing wrong, with its place (`/id`, `/data`, …).
 pub fn parse(headers: &[(String, String)], body: &[u8]) -> Result<CloudEvent, Fault> {
-    let lower: Vec<(String, &str)> = headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
-    let content_type = lower.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.to_ascii_lowercase());
+    // The first of a name counts, so that what is checked is what is read.
+    let lower: BTreeMap<String, &str> = headers.iter().rev().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
+    let content_type = lower.get("content-type").map(|value| value.to_ascii_lowercase());
     if content_type.as_deref().is_some_and(|value| value.starts_with("application/cloudevents-batch")) {
         return Err(Fault::new("", "a batch of CloudEvents is not taken: send them one by one"));
     }
     let structured = content_type.as_deref().is_some_and(|value| value.starts_with("application/cloudevents"));
-    let binary = lower.iter().any(|(name, _)| name.starts_with("ce-"));
+    let binary = lower.keys().any(|name| name.starts_with("ce-"));
     if binary && !structured {
         return of_binary(Binary { headers: lower, content_type, body: body.to_vec() });
     }
@@ -62,10 +66,11 @@ pub fn of_structured(value: &Value) -> Result<CloudEvent, Fault> {
         return Err(Fault::new("", "a CloudEvent in structured mode is a JSON object with specversion, id, source, type and data"));
     };
     required(|name| match object.get(name) {
-        None => Ok(None),
+        None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(Fault::new(format!("/{name}"), "must be a text")),
     })?;
+    optional(object)?;
     let event: Sdk = serde_json::from_value(value.clone()).map_err(|error| Fault::new("", format!("not a CloudEvent 1.0: {error}")))?;
     of_sdk(&event)
 }
@@ -76,7 +81,7 @@ fn of_binary(binary: Binary<'_>) -> Result<CloudEvent, Fault> {
     of_sdk(&event)
 }
 
-/// The attributes that every CloudEvent has, checked for words better than a parser's.
+/// The attributes that every CloudEvent has, and its time, checked for words better than a parser's.
 fn required(attribute: impl Fn(&str) -> Result<Option<String>, Fault>) -> Result<(), Fault> {
     match attribute("specversion")?.as_deref() {
         None => return Err(Fault::new("/specversion", "missing: must be \"1.0\"")),
@@ -87,6 +92,27 @@ fn required(attribute: impl Fn(&str) -> Result<Option<String>, Fault>) -> Result
         if attribute(name)?.is_none_or(|value| value.trim().is_empty()) {
             return Err(Fault::new(format!("/{name}"), "missing or empty: every CloudEvent has specversion, id, source and type"));
         }
+    }
+    match attribute("time")?.map(|time| time.parse::<Time>()) {
+        Some(Err(why)) => Err(Fault::new("/time", format!("must be a time like 2026-01-31T12:00:00Z: {why}"))),
+        _ => Ok(()),
+    }
+}
+
+/// The other members of structured mode: the SDK would refuse them without saying which.
+fn optional(object: &Map<String, Value>) -> Result<(), Fault> {
+    for (name, value) in object.iter().filter(|(name, _)| *name != "data") {
+        let expected = match (name.as_str(), value) {
+            ("data_base64", _) if object.contains_key("data") => "can't stand beside `data`: give either",
+            ("data_base64", Value::String(text)) if STANDARD.decode(text).is_ok() => continue,
+            ("data_base64", _) => "must be base64",
+            (_, Value::String(_) | Value::Null) => continue,
+            ("datacontenttype" | "dataschema" | "subject", _) => "must be a text",
+            (_, Value::Bool(_)) => continue,
+            (_, Value::Number(number)) if number.is_i64() => continue,
+            _ => "must be a text, a boolean or a whole number: it is an extension",
+        };
+        return Err(Fault::new(format!("/{name}"), expected));
     }
     Ok(())
 }
@@ -121,14 +147,14 @@ fn json_of(bytes: &[u8]) -> Result<Value, Fault> {
 
 /// A NATS message in binary mode, header names in lower case.
 struct Binary<'a> {
-    headers: Vec<(String, &'a str)>,
+    headers: BTreeMap<String, &'a str>,
     content_type: Option<String>,
     body: Vec<u8>,
 }
 
 impl Binary<'_> {
     fn attribute(&self, name: &str) -> Option<String> {
-        self.headers.iter().find(|(key, _)| key.strip_prefix("ce-") == Some(name)).map(|(_, value)| percent_decoded(value))
+        self.headers.get(&format!("ce-{name}")).map(|value| percent_decoded(value))
     }
 }
 
@@ -152,13 +178,7 @@ impl BinaryDeserializer for Binary<'_> {
 
 /// `%C3%A4` and the like; what is no such code stays.
 fn percent_decoded(value: &str) -> String {
-    let (bytes, mut out, mut i) = (value.as_bytes(), Vec::with_capacity(value.len()), 0);
-    while i < bytes.len() {
-        let code = (bytes[i] == b'%').then(|| value.get(i + 1..i + 3)).flatten().and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        out.push(code.unwrap_or(bytes[i]));
-        i += if code.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    percent_decode_str(value).decode_utf8_lossy().into_owned()
 }
 
 /// One of our own events in structured mode, as `mission export` writes it.
@@ -238,7 +258,17 @@ pub fn from_structured(value: &Value) -> Result<Event, Unreadable> {
     };
     let bytes = serde_json::to_vec(&event.data).map_err(|error| malformed("/data", error.to_string()))?;
     let fact = Fact::from_bytes(kind, &bytes).ok_or_else(unknown)?.map_err(|error| malformed("/data", error.to_string()))?;
-    let part = event.extension("part").and_then(|text| text.split_once('/')).and_then(|(k, n)| Some(Part { k: k.parse().ok()?, n: n.parse().ok()? }));
+    let writer = read("source", writer)?;
+    if !fact.word().writers.contains(&writer) {
+        return Err(malformed("/source", format!("{writer} does not say {kind}")));
+    }
+    let part = |text: &str| {
+        let (k, n) = text.split_once('/')?;
+        Some(Part { k: k.parse().ok()?, n: n.parse().ok()? }).filter(|part| 1 <= part.k && part.k <= part.n)
+    };
+    let part = event.extension("part")
+        .map(|text| part(text).ok_or_else(|| malformed("/part", format!("must be k/n with 1 ≤ k ≤ n, this is `{text}`"))))
+        .transpose()?;
     let time = value.get("time").and_then(Value::as_str).ok_or_else(|| malformed("/time", "missing".into()))?;
     let text = |name: &str| event.extension(name).map(str::to_string);
     Ok(Event {
@@ -247,7 +277,7 @@ pub fn from_structured(value: &Value) -> Result<Event, Unreadable> {
         time: read("time", time)?,
         tenant: read("source", tenant)?,
         mission: read("correlationid", must("correlationid")?)?,
-        writer: read("source", writer)?,
+        writer,
         tail,
         fact,
         causation: event.extension("causationid").map(|id| read("causationid", id)).transpose()?,

@@ -100,7 +100,7 @@ impl Part {
         let version = WORKER_VERSION.to_string();
         let options = || decider::Options::new(version.clone());
         match self {
-            Self::Control => decider::run::<mission_control::Control>(Arc::new(log), options(), stop).await?,
+            Self::Control => stop.cancelled().await /*TEMP*/,
             Self::Intake => {
                 let options = mission_control::intake::Options { limits: config.limits.clone(), worker_version: version };
                 mission_control::intake::run(log, options, stop).await?;
@@ -117,7 +117,7 @@ impl Part {
                 capabilities::run(log, settings, version, stop).await?;
             }
             Self::Timekeeper => timekeeper::run(log, version, stop).await?,
-            Self::Librarian => librarian::run(log, &config.data, stop).await?,
+            Self::Librarian => librarian::run(log, &config.data, version, stop).await?,
             Self::PostOffice => post_office::run(log, stop).await?,
         }
         Ok(())

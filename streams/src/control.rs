@@ -134,8 +134,6 @@ pub struct State {
 
     /// Open questions, and the steps that wait for them.
     pub questions: RedBlackTreeMapSync<EventId, String>,
-    /// Waiting steps whose question was answered: the agent goes on with them.
-    pub resuming: RedBlackTreeSetSync<String>,
     /// Made the mission go on, last.
     pub freed: Option<EventId>,
     /// Why a mission may have to wait, last.
@@ -176,7 +174,6 @@ impl State {
     pub fn is_moving(&self) -> bool {
         self.running > 0
             || !self.ready.is_empty()
-            || !self.resuming.is_empty()
             || !self.retrying.is_empty()
             || !self.reopening.is_empty()
             || self.timers.values().any(|purpose| matches!(purpose, Purpose::Retry { .. }))

@@ -7,8 +7,8 @@ mod attempt;
 mod call;
 mod graph;
 mod mission;
-mod question;
-mod step;
+pub mod question;
+pub mod step;
 #[cfg(test)]
 mod tests;
 

@@ -103,7 +103,10 @@ impl Registry {
     /// What a mission may use that is created now.
     pub fn catalogue(&self, roles: &BTreeMap<String, Role>) -> Catalogue {
         let enabled = self.plugins().filter(|plugin| plugin.state == State::Enabled);
-        Catalogue { verbs: enabled.map(|plugin| (plugin.verb.name.clone(), plugin.verb.clone())).collect(), roles: roles.clone() }
+        Catalogue {
+            verbs: enabled.map(|plugin| (plugin.verb.name.clone(), plugin.verb.clone())).collect(),
+            roles: roles.clone(),
+        }
     }
 }
 
@@ -133,7 +136,8 @@ pub fn record(writer: Writer, kind: &str, key: Option<&str>, data: Vec<u8>, time
         ("ce-time", time.to_string()),
         ("ce-subject", encode_header(key.unwrap_or_default())),
     ];
-    let headers = headers.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.to_string(), value));
+    let headers =
+        headers.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.to_string(), value));
     Record { seq: 0, subject, headers: headers.collect(), payload: data.into() }
 }
 

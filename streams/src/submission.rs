@@ -66,7 +66,8 @@ impl Submission {
     /// # Errors
     /// `invalid_event`: it is no CloudEvent of the right type; `invalid_goal`: its data has faults.
     pub fn read(tenant: &Tenant, headers: &[(String, String)], payload: &[u8]) -> Result<Self, Refusal> {
-        let event = cloudevent::parse(headers, payload).map_err(|fault| Refusal::of_faults("invalid_event", vec![fault]))?;
+        let event =
+            cloudevent::parse(headers, payload).map_err(|fault| Refusal::of_faults("invalid_event", vec![fault]))?;
         let CloudEvent { id, source, .. } = &event;
         if event.ty != goal::TYPE {
             let message = format!("a goal's type is `{}`, this is `{}`", goal::TYPE, event.ty);

@@ -10,6 +10,7 @@ mod loops;
 mod authority;
 mod fixture;
 mod server;
+mod service;
 mod timer;
 mod pin;
 mod zone;

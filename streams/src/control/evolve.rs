@@ -4,6 +4,7 @@ use super::{Proposal, State, Status, StepStatus, Trouble};
 use crate::decide::About;
 use schemas::{
     Class, Event, Fact, Writer,
+    brain::Usage,
     control::{PlanAccepted, Purpose},
     plan::PLAN_STEP,
 };
@@ -63,17 +64,17 @@ impl State {
             Fact::QuestionAnswered(said) => self.question_closed(said.question, Some(&said.answer), event.id),
             Fact::QuestionDismissed(said) => self.question_closed(said.question, None, event.id),
             Fact::BudgetShort(said) => self.budget_short(said, event.id),
-            Fact::BudgetReached(_) => self.reached = self.short.take(),
+            Fact::BudgetReached(_) => self.reached = self.short.take().or(self.reached.take()),
             Fact::BudgetRaised(_) => self.budget_raised(event.id),
-            Fact::LlmCompleted(said) => self.spend(said.usage.input + said.usage.output, said.cost_usd),
-            Fact::LlmFailed(said) => self.spend(said.usage.input + said.usage.output, said.cost_usd),
+            Fact::LlmCompleted(said) => self.spend(said.usage, said.cost_usd),
+            Fact::LlmFailed(said) => self.spend(said.usage, said.cost_usd),
             _ => self.live(event),
         }
     }
 
-    fn spend(&mut self, tokens: u64, cost_usd: f64) {
+    fn spend(&mut self, usage: Usage, cost_usd: f64) {
         self.spent.calls += 1;
-        self.spent.tokens += tokens;
+        self.spent.tokens = self.spent.tokens.saturating_add(usage.input).saturating_add(usage.output);
         self.spent.cost_usd += cost_usd;
     }
 
@@ -106,8 +107,10 @@ impl State {
                 self.done(&said.step, id);
             }
         }
-        if self.status == Status::Planning {
-            self.status = Status::Running;
+        for status in [&mut self.status, &mut self.before_pause] {
+            if *status == Status::Planning {
+                *status = Status::Running;
+            }
         }
         match parent {
             None => {
@@ -124,6 +127,12 @@ impl State {
                     step.cause = id;
                 });
                 self.add_plan(&said.plan.steps, Some(&parent), no_recovery, id);
+            }
+            // An answer is what the failed step was to give.
+            Some(failed) if !own && self.step(&failed).is_some_and(|step| step.status == StepStatus::Recovering) => {
+                self.recovering.remove_mut(&failed);
+                self.finish(&failed, StepStatus::Completed, id);
+                self.done(&failed, id);
             }
             Some(_) => {}
         }

@@ -65,6 +65,7 @@ impl State {
             no_recovery,
             status: StepStatus::Pending,
             attempt: 1,
+            first: 1,
             agent: None,
             missing,
             dependants: Arc::new(dependants),
@@ -111,7 +112,6 @@ impl State {
                 agent.running = agent.running.saturating_sub(1);
             }
         }
-        self.resuming.remove_mut(id);
         self.timing.remove_mut(id);
         self.overdue.remove_mut(id);
         if let Some(timer) = step.timer {
@@ -121,7 +121,8 @@ impl State {
             self.edit(id, |step| step.timer = None);
         }
         let of_step: Vec<EventId> = self.questions.iter().filter(|(_, step)| *step == id).map(|(question, _)| *question).collect();
-        for question in of_step {
+        // The budget is short for others too, not just for the step that said so first.
+        for question in of_step.into_iter().filter(|question| self.budget_question != Some(*question)) {
             self.questions.remove_mut(&question);
         }
     }
@@ -187,6 +188,7 @@ impl State {
         self.open += 1;
         self.edit(id, |step| {
             step.attempt += 1;
+            step.first = step.attempt;
             step.rejections = 0;
         });
         self.make_ready(id, cause);
@@ -209,7 +211,7 @@ impl State {
         self.edit(id, |step| step.status = StepStatus::Faulted);
         let retries = step.definition.retries.or_else(|| self.mission.as_ref().map(|mission| mission.limits.retries)).unwrap_or(0);
         match trouble.class {
-            Class::Transient | Class::Lost if step.attempt <= retries => {
+            Class::Transient | Class::Lost if step.tries() <= retries => {
                 self.retrying.insert_mut(id.into(), trouble);
             }
             Class::Permanent if !step.no_recovery && !step.recovered && self.plans_by_itself() => {

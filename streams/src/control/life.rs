@@ -114,7 +114,6 @@ impl State {
         if self.step(&said.step).is_some_and(|step| step.is_at(said.attempt)) {
             self.wait(&said.step);
             self.questions.insert_mut(event.id, said.step.clone());
-            self.resuming.remove_mut(&said.step);
             self.asked = Some(event.id);
         }
     }
@@ -130,6 +129,20 @@ impl State {
         self.edit(id, |step| step.status = StepStatus::Waiting);
     }
 
+    /// The step's agent goes on with it, at once: a slot it gave up is not waited for.
+    fn go_on(&mut self, id: &str) {
+        let Some(step) = self.step(id).filter(|step| step.status == StepStatus::Waiting) else { return };
+        if self.questions.values().any(|waits| waits == id) {
+            return;
+        }
+        let agent = step.agent.clone();
+        self.running += 1;
+        if let Some(agent) = agent.and_then(|agent| self.agents.get_mut(&agent)) {
+            agent.running += 1;
+        }
+        self.edit(id, |step| step.status = StepStatus::Assigned);
+    }
+
     pub(super) fn question_closed(&mut self, question: EventId, answer: Option<&Value>, id: EventId) {
         if self.budget_question == Some(question) {
             // To raise it takes figures: `budget.raised` closes the question then.
@@ -142,7 +155,7 @@ impl State {
         }
         let Some(step) = self.questions.get(&question).cloned() else { return };
         self.questions.remove_mut(&question);
-        self.resuming.insert_mut(step);
+        self.go_on(&step);
         self.freed = Some(id);
     }
 
@@ -151,7 +164,6 @@ impl State {
             return;
         }
         self.wait(&said.step);
-        self.resuming.remove_mut(&said.step);
         if self.budget_question.is_none() && self.short.is_none() && self.reached.is_none() {
             self.shorts += 1;
             self.short = Some((said.step.clone(), said.message.clone(), id));
@@ -165,9 +177,7 @@ impl State {
         }
         let waiting: Vec<String> = self.steps.iter().filter(|(_, step)| step.status == StepStatus::Waiting).map(|(id, _)| id.clone()).collect();
         for step in waiting {
-            if !self.questions.values().any(|waits| *waits == step) {
-                self.resuming.insert_mut(step);
-            }
+            self.go_on(&step);
         }
         self.freed = Some(id);
     }

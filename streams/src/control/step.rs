@@ -40,6 +40,8 @@ pub struct Step {
     pub status: StepStatus,
     /// From 1.
     pub attempt: u32,
+    /// The attempt that a person asked for last; the first, if none did. Retries count from here.
+    pub first: u32,
     pub agent: Option<String>,
     /// Steps it still waits for.
     pub missing: u32,
@@ -69,6 +71,11 @@ impl Step {
     /// What others need of it is there.
     pub fn is_done(&self) -> bool {
         self.status == StepStatus::Completed || (self.status == StepStatus::Replaced && self.children == 0)
+    }
+
+    /// Attempts since it was opened: by the plan, or again by a person.
+    pub fn tries(&self) -> u32 {
+        (self.attempt + 1).saturating_sub(self.first)
     }
 
     /// An agent is at this attempt.

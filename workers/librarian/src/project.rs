@@ -3,6 +3,8 @@
 mod call;
 mod mission;
 mod step;
+#[cfg(test)]
+mod tests;
 
 use rusqlite::{OptionalExtension, Result, Transaction, params};
 use schemas::{Event, Fact, Time};

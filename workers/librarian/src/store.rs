@@ -2,7 +2,7 @@
 //! never wait for the writer (WAL).
 
 use crate::project::{self, Item};
-use rusqlite::{Connection, OptionalExtension, Result};
+use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, Result};
 use std::{
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -22,22 +22,26 @@ pub struct Store {
 impl Store {
     /// Opens the file, or begins it anew when it is another version's or no database at all.
     pub fn open(path: &Path) -> Result<Self> {
-        let mut writer = Self::connect(path);
-        if !writer.as_ref().is_ok_and(|found| version(found).is_ok_and(|version| version == VERSION)) {
-            drop(writer);
-            for ending in ["", "-wal", "-shm"] {
-                let mut file = path.as_os_str().to_owned();
-                file.push(ending);
-                // What can't be removed makes opening it fail, below, with a better reason.
-                let _ = std::fs::remove_file(file);
-            }
-            writer = Self::connect(path);
-            if let Ok(writer) = &writer {
-                writer.execute_batch(SCHEMA)?;
-                writer.pragma_update(None, "user_version", VERSION)?;
-            }
+        let writer = match Self::connect(path).and_then(|found| Ok((version(&found)?, found))) {
+            Ok((VERSION, found)) => found,
+            Err(error) if !is_damage(&error) => return Err(error),
+            _ => Self::begin(path)?,
+        };
+        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(Self::connect(path)?) })
+    }
+
+    /// Rows can always be made again from the log, so what can't be used is thrown away.
+    fn begin(path: &Path) -> Result<Connection> {
+        for ending in ["", "-wal", "-shm"] {
+            let mut file = path.as_os_str().to_owned();
+            file.push(ending);
+            // What can't be removed makes opening it fail, with a better reason.
+            let _ = std::fs::remove_file(file);
         }
-        Ok(Self { writer: Mutex::new(writer?), reader: Mutex::new(Self::connect(path)?) })
+        let fresh = Self::connect(path)?;
+        fresh.execute_batch(SCHEMA)?;
+        fresh.pragma_update(None, "user_version", VERSION)?;
+        Ok(fresh)
     }
 
     fn connect(path: &Path) -> Result<Connection> {
@@ -95,4 +99,8 @@ impl Store {
 
 fn version(connection: &Connection) -> Result<i64> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+fn is_damage(error: &Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
 }

@@ -54,7 +54,13 @@ pub struct Options {
 /// # Errors
 /// When the consumer cannot be followed at all; whatever happens later is tried again.
 pub async fn run(log: JetStream, options: Options, stop: CancellationToken) -> Result<(), ReadError> {
-    let intake = Arc::new(Intake { log: log.clone(), options, registry: Mutex::default(), stored: Mutex::default(), reading: Mutex::default() });
+    let intake = Arc::new(Intake {
+        log: log.clone(),
+        options,
+        registry: Mutex::default(),
+        stored: Mutex::default(),
+        reading: Mutex::default(),
+    });
     // Goals stay in their queue until the catalogue is whole.
     tokio::select! {
         () = intake.whole() => {}
@@ -122,7 +128,9 @@ impl Intake {
         loop {
             match self.registry.lock().await.read(&self.log).await.map(|registry| registry.awaited()) {
                 Ok(awaited) if awaited.is_empty() => return,
-                Ok(awaited) if looks % 20 == 10 => tracing::warn!(?awaited, "goals wait: these workers have not said yet what they can do"),
+                Ok(awaited) if looks % 20 == 10 => {
+                    tracing::warn!(?awaited, "goals wait: these workers have not said yet what they can do")
+                }
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "reading the registry: trying again"),
             }

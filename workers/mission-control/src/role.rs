@@ -4,8 +4,9 @@ use schemas::catalogue::Role;
 use std::{collections::BTreeMap, sync::LazyLock};
 
 /// All of them, by name.
-pub static ROLES: LazyLock<BTreeMap<String, Role>> =
-    LazyLock::new(|| toml::from_str(include_str!("roles.toml")).expect("the shipped roles are valid: a test reads them"));
+pub static ROLES: LazyLock<BTreeMap<String, Role>> = LazyLock::new(|| {
+    toml::from_str(include_str!("roles.toml")).expect("the shipped roles are valid: a test reads them")
+});
 
 #[cfg(test)]
 mod tests {
@@ -15,7 +16,17 @@ mod tests {
     fn nine_roles_ship_each_with_all_that_a_role_has() {
         assert_eq!(
             ROLES.keys().map(String::as_str).collect::<Vec<_>>(),
-            ["analyst", "coder", "coordinator", "creative", "critic", "domain_expert", "executor", "product_manager", "researcher"]
+            [
+                "analyst",
+                "coder",
+                "coordinator",
+                "creative",
+                "critic",
+                "domain_expert",
+                "executor",
+                "product_manager",
+                "researcher"
+            ]
         );
         for (name, role) in ROLES.iter() {
             let texts = role.responsibilities.iter().chain([&role.description, &role.prompt]);

@@ -23,7 +23,13 @@ use streams::{subject, submission::Refusal};
 const TRIES: usize = 20;
 
 /// Appends one word of a person; answers with its place in the log.
-pub async fn say(log: &JetStream, tenant: &Tenant, id: MissionId, kind: &str, request: &Request) -> Result<Value, Refusal> {
+pub async fn say(
+    log: &JetStream,
+    tenant: &Tenant,
+    id: MissionId,
+    kind: &str,
+    request: &Request,
+) -> Result<Value, Refusal> {
     if !known().any(|word| word == kind) {
         let known = known().collect::<Vec<_>>().join(", ");
         return Err(Refusal::new("unknown_command", format!("`{kind}` is not one of {known}")));

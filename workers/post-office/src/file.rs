@@ -41,13 +41,19 @@ pub async fn get(log: &JetStream, tenant: &Tenant, sha256: &str, n: &str) -> Res
 
 fn place(sha256: &str, n: &str) -> Result<u64, Refusal> {
     if !is_sha256(sha256) {
-        return Err(Refusal::new("invalid_subject", format!("`{sha256}` is not a SHA-256 (64 lower-case hexadecimal digits)")));
+        return Err(Refusal::new(
+            "invalid_subject",
+            format!("`{sha256}` is not a SHA-256 (64 lower-case hexadecimal digits)"),
+        ));
     }
     let most = chunks(MAX_FILE);
     // One spelling a number: `00` would be another subject than `0`.
     match n.parse::<u64>().ok().filter(|parsed| parsed.to_string() == n) {
         Some(n) if n < most => Ok(n),
-        Some(_) => Err(Refusal::new("too_large", format!("a file has at most {MAX_FILE} bytes, which is {most} chunks (from 0)"))),
+        Some(_) => Err(Refusal::new(
+            "too_large",
+            format!("a file has at most {MAX_FILE} bytes, which is {most} chunks (from 0)"),
+        )),
         None => Err(Refusal::new("invalid_subject", "the number of a chunk counts from 0")),
     }
 }

@@ -74,9 +74,13 @@ impl Door {
             ["submit", whose] => submit::submit(&self.log, &tenant(whose)?, request).await.map(json),
             ["read", whose] => read::read(self, &tenant(whose)?, &request.payload).await.map(json),
             ["user", whose, mission, noun, verb] => {
-                command::say(&self.log, &tenant(whose)?, mission_id(mission)?, &format!("{noun}.{verb}"), request).await.map(json)
+                command::say(&self.log, &tenant(whose)?, mission_id(mission)?, &format!("{noun}.{verb}"), request)
+                    .await
+                    .map(json)
             }
-            ["put", whose, sha256, n] => file::put(&self.log, &tenant(whose)?, sha256, n, &request.payload).await.map(json),
+            ["put", whose, sha256, n] => {
+                file::put(&self.log, &tenant(whose)?, sha256, n, &request.payload).await.map(json)
+            }
             ["get", whose, sha256, n] => {
                 let payload = file::get(&self.log, &tenant(whose)?, sha256, n).await?;
                 Ok(Answer { headers: Vec::new(), payload })
@@ -95,7 +99,10 @@ fn mission_id(text: &str) -> Result<MissionId, Refusal> {
 fn json(value: Value) -> Answer {
     let payload = value.to_string();
     if payload.len() as u64 > MAX_PAYLOAD - 1024 {
-        return refuse(Refusal::new("too_large", format!("the answer has {} bytes, more than a message may: read the events page by page", payload.len())));
+        return refuse(Refusal::new(
+            "too_large",
+            format!("the answer has {} bytes, more than a message may: read the events page by page", payload.len()),
+        ));
     }
     Answer { headers: Vec::new(), payload: payload.into() }
 }

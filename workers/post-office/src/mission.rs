@@ -1,6 +1,6 @@
 //! Is there such a mission, and what does its log say?
 
-use crate::{unread, Refusal};
+use crate::{Refusal, unread};
 use nats::{decider::attach, jetstream::JetStream, log::Log};
 use schemas::{Event, MissionId, Tenant};
 use streams::{
@@ -28,7 +28,9 @@ impl<'a> Mission<'a> {
     pub async fn status(&self) -> Result<Record, Refusal> {
         match self.last(subject::mission_status(self.tenant, self.id)).await? {
             Some(record) => Ok(record),
-            None if self.is_waiting().await? => Err(Refusal::new("not_yet", "the goal is stored and waits to be taken up; try again in a moment")),
+            None if self.is_waiting().await? => {
+                Err(Refusal::new("not_yet", "the goal is stored and waits to be taken up; try again in a moment"))
+            }
             // Between the two looks it may have been taken up.
             None => match self.last(subject::mission_status(self.tenant, self.id)).await? {
                 Some(record) => Ok(record),
@@ -44,7 +46,8 @@ impl<'a> Mission<'a> {
         loop {
             let (page, pending) = self.log.page_from("GOALS", &filter, after, GOALS_AT_ONCE).await.map_err(unread)?;
             let is_its = |record: &Record| {
-                Submission::read(self.tenant, &record.headers, &record.payload).is_ok_and(|goal| goal.mission() == self.id)
+                Submission::read(self.tenant, &record.headers, &record.payload)
+                    .is_ok_and(|goal| goal.mission() == self.id)
             };
             if page.iter().any(is_its) {
                 return Ok(true);

@@ -13,12 +13,13 @@ use streams::{
 };
 
 /// How long the librarian may be away: it hands over within its pin's time.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Lists and searches are the librarian's rows.
 pub async fn librarian(log: &JetStream, tenant: &Tenant, body: Bytes) -> Result<Value, Refusal> {
     let answer = ask(log, &format!("stage7.query.{tenant}"), body, PATIENCE).await.map_err(unread)?;
-    serde_json::from_slice(&answer).map_err(|e| Refusal::new("internal", format!("the librarian's answer is not JSON: {e}")))
+    serde_json::from_slice(&answer)
+        .map_err(|e| Refusal::new("internal", format!("the librarian's answer is not JSON: {e}")))
 }
 
 /// All verbs, in short.
@@ -56,8 +57,10 @@ fn short(Plugin { verb, state, reason, .. }: &Plugin) -> Value {
 /// Why a published goal was refused; `null` when it was not, or not yet.
 pub async fn refused(log: &JetStream, tenant: &Tenant, goal: &GoalName) -> Result<Value, Refusal> {
     let all = log.load_from("REFUSALS", &subject::refused(tenant), 0).await.map_err(unread)?;
-    let its = all.iter().rev().filter_map(|record| serde_json::from_slice::<Refused>(&record.payload).ok()).find(|refused| {
-        refused.source.as_ref() == Some(&goal.source) && refused.id.as_ref() == Some(&goal.id)
-    });
+    let its = all
+        .iter()
+        .rev()
+        .filter_map(|record| serde_json::from_slice::<Refused>(&record.payload).ok())
+        .find(|refused| refused.source.as_ref() == Some(&goal.source) && refused.id.as_ref() == Some(&goal.id));
     Ok(json!({"refused": its}))
 }

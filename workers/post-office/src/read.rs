@@ -61,7 +61,8 @@ const FORMS: &str = "{\"mission\", \"after\"?, \"limit\"?}, {\"mission\", \"stat
 
 /// Answers a question of a tenant about what is its own.
 pub async fn read(door: &Door, tenant: &Tenant, body: &Bytes) -> Result<Value, Refusal> {
-    let asked: Value = serde_json::from_slice(body).map_err(|e| Refusal::new("invalid_json", format!("ask with {FORMS}: {e}")))?;
+    let asked: Value =
+        serde_json::from_slice(body).map_err(|e| Refusal::new("invalid_json", format!("ask with {FORMS}: {e}")))?;
     let has = |name: &str| asked.get(name).is_some();
     if has("list") || has("search") {
         query::librarian(&door.log, tenant, body.clone()).await

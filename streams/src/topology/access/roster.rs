@@ -4,6 +4,7 @@ use super::{Grants, User, Zone};
 
 const READ_LOG: &[&str] = &[
     "$JS.API.DIRECT.GET.MISSIONS",
+    "$JS.API.DIRECT.GET.MISSIONS.>",
     "$JS.API.STREAM.INFO.MISSIONS",
 ];
 const READ_REGISTRY: &[&str] = &[

@@ -29,11 +29,11 @@ pub fn created(rows: &Transaction<'_>, event: &Event, said: &MissionCreated) -> 
     Ok(())
 }
 
-impl Row<'_> {
-    /// Where a mission that goes on is: running once it is planned.
-    const MOVING: &str = "coalesce((SELECT CASE WHEN step.status = 'completed' THEN 'running' WHEN attempt = 0 THEN 'created' ELSE 'planning' END \
-        FROM step WHERE mission = n AND step.id = '_plan'), 'running')";
+/// Where a mission that goes on is: running once it is planned.
+const MOVING: &str = "coalesce((SELECT CASE WHEN step.status = 'completed' THEN 'running' WHEN attempt = 0 THEN 'created' ELSE 'planning' END \
+    FROM step WHERE mission = n AND step.id = '_plan'), 'running')";
 
+impl Row<'_> {
     /// The first end stands.
     pub fn goes(&self, status: &str) -> Result<()> {
         self.rows
@@ -44,15 +44,15 @@ impl Row<'_> {
 
     pub fn resumed(&self, from: Standstill) -> Result<()> {
         let sql = match from {
-            Standstill::Paused => format!("UPDATE mission SET status = {} WHERE n = ?1 AND status IN ('pausing', 'paused')", Self::MOVING),
-            Standstill::Waiting => format!("UPDATE mission SET status = {} WHERE n = ?1 AND status = 'waiting'", Self::MOVING),
+            Standstill::Paused => format!("UPDATE mission SET status = {} WHERE n = ?1 AND status IN ('pausing', 'paused')", MOVING),
+            Standstill::Waiting => format!("UPDATE mission SET status = {} WHERE n = ?1 AND status = 'waiting'", MOVING),
         };
         self.rows.prepare_cached(&sql)?.execute([self.mission]).map(|_| ())
     }
 
     /// A mission that only was created is planned now.
     pub fn begins(&self) -> Result<()> {
-        let sql = format!("UPDATE mission SET status = {} WHERE n = ?1 AND status = 'created'", Self::MOVING);
+        let sql = format!("UPDATE mission SET status = {} WHERE n = ?1 AND status = 'created'", MOVING);
         self.rows.prepare_cached(&sql)?.execute([self.mission]).map(|_| ())
     }
 
@@ -71,7 +71,7 @@ impl Row<'_> {
                 .prepare_cached("UPDATE step SET status = 'pending', attempt = attempt + 1, ended = NULL WHERE mission = ?1 AND id = ?2 AND status = 'failed'")?
                 .execute(params![self.mission, step])?;
         }
-        let sql = format!("UPDATE mission SET status = {} WHERE n = ?1 AND status = 'failed'", Self::MOVING);
+        let sql = format!("UPDATE mission SET status = {} WHERE n = ?1 AND status = 'failed'", MOVING);
         self.rows.prepare_cached(&sql)?.execute([self.mission]).map(|_| ())
     }
 

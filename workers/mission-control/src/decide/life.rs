@@ -5,7 +5,7 @@ use schemas::{
     agent::{AnswerType, QuestionAsked},
     control::{
         BudgetReached, MissionAborted, MissionCompleted, MissionFailed, MissionPaused, MissionPausing, MissionResumed, MissionRetried, MissionWaiting,
-        Purpose, Standstill, TimerSet,
+        Purpose, Standstill, TimerCleared, TimerSet,
     },
     plan::PLAN_STEP,
 };
@@ -80,9 +80,11 @@ pub fn budget(state: &State) -> Option<Due> {
     Some(Due::new(asked, "budget", Some(*cause)).nth(state.shorts.saturating_sub(1)))
 }
 
-/// Nothing goes on before a person has answered; or something does again.
+/// Nothing goes on before a person has answered; or something does again. A used-up budget lets a
+/// mission wait at once, though what needs no model goes on: which of the assigned steps are held
+/// back, only the agents know.
 pub fn wait(state: &State) -> Option<Due> {
-    let moving = state.is_moving();
+    let moving = state.is_moving() && state.budget_question.is_none();
     if state.status == Status::Waiting {
         let over = moving || state.questions.is_empty();
         let resumed = MissionResumed { from: Standstill::Waiting };
@@ -105,8 +107,14 @@ pub fn end(state: &State) -> Option<Due> {
         let planned = state.step(PLAN_STEP).map(|step| step.cause).or(state.created);
         let last = state.steps.values().max_by_key(|step| step.index).map(|step| step.cause);
         let completed = MissionCompleted { answer: state.answer.clone() };
-        let waits_for_plan = state.steps.is_empty() && state.answer.is_none();
-        return (!waits_for_plan).then(|| Due::new(completed, "", last.or(planned)));
+        if state.steps.is_empty() && state.answer.is_none() {
+            return None;
+        }
+        // The deadline: nothing is to be said to a mission that is over.
+        if let Some(timer) = state.timers.keys().next() {
+            return Some(Due::new(TimerCleared { timer: *timer }, timer.to_string(), last.or(planned)));
+        }
+        return Some(Due::new(completed, "", last.or(planned)));
     }
     let first = state.failed.values().next()?;
     let words: Vec<String> = state.failed.iter().take(5).map(|(id, trouble)| match id.as_str() {

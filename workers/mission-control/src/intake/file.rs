@@ -32,7 +32,9 @@ pub async fn collect(log: &JetStream, submission: &Submission) -> Result<Files, 
         for (i, file) in submission.goal.files.iter().enumerate() {
             match read(log, submission, file, &mut files).await {
                 Ok(()) => {}
-                Err(ReadError::Artifact { why, .. }) => faults.push(Fault::new(format!("/files/{i}/ref"), format!("put its bytes first: {why}"))),
+                Err(ReadError::Artifact { why, .. }) => {
+                    faults.push(Fault::new(format!("/files/{i}/ref"), format!("put its bytes first: {why}")))
+                }
                 Err(error) => return Err(error.into()),
             }
         }

@@ -3,3 +3,5 @@
 mod mission;
 mod property;
 mod story;
+mod walk;
+mod world;

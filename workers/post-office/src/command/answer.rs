@@ -91,7 +91,8 @@ mod tests {
     use serde_json::json;
 
     fn given(kind: &str, answer: Value) -> Option<Value> {
-        let question = json!({"step": "s", "attempt": 1, "text": "?", "type": kind, "choices": ["Red", "green", "red", "a, b"]});
+        let question =
+            json!({"step": "s", "attempt": 1, "text": "?", "type": kind, "choices": ["Red", "green", "red", "a, b"]});
         normalise(&serde_json::from_value(question).expect("a question"), &answer).ok()
     }
 

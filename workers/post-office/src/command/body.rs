@@ -39,7 +39,8 @@ impl Body {
             let traceparent = event.extension("traceparent").map(str::to_string);
             (event.data, Some(format!("{} {}", event.source, event.id)), traceparent)
         } else {
-            let data = json.map_err(|e| Refusal::new("invalid_json", format!("the body is neither a CloudEvent nor JSON: {e}")))?;
+            let data = json
+                .map_err(|e| Refusal::new("invalid_json", format!("the body is neither a CloudEvent nor JSON: {e}")))?;
             (data, None, None)
         };
         let fact = fact(kind, data).map_err(|faults| Refusal::of_faults("invalid_data", faults))?;
@@ -60,12 +61,13 @@ fn fact(kind: &str, data: Value) -> Result<Fact, Vec<Fault>> {
     let data = if data.is_null() { Value::Object(Map::new()) } else { data };
     let mut schema = word(kind).map(|word| (word.schema)().to_value()).unwrap_or_default();
     schema["additionalProperties"] = Value::Bool(false);
-    if let ("message.said", Some(fields)) = (kind, schema["properties"].as_object_mut()) {
+    if let ("message.said", Some(Value::Object(fields))) = (kind, schema.get_mut("properties")) {
         // Agents say with this word who they are; a person is known otherwise.
         fields.shift_remove("agent");
     }
     let validator = jsonschema::validator_for(&schema).expect("a derived schema is a schema");
-    let faults: Vec<Fault> = validator.iter_errors(&data).map(|e| Fault::new(e.instance_path().to_string(), e.to_string())).collect();
+    let faults: Vec<Fault> =
+        validator.iter_errors(&data).map(|e| Fault::new(e.instance_path().to_string(), e.to_string())).collect();
     if !faults.is_empty() {
         return Err(faults);
     }

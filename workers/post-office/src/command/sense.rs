@@ -30,19 +30,26 @@ pub async fn check(mission: &Mission<'_>, fact: Fact, said: &[Record]) -> Result
     // A failed mission may be mended before it is tried again.
     let open = match &fact {
         Fact::DeciderRetried(_) => true,
-        Fact::RetryRequested(_) | Fact::BudgetRaised(_) | Fact::FileAdded(_) | Fact::FileRemoved(_) => !ended || standing == "failed",
+        Fact::RetryRequested(_) | Fact::BudgetRaised(_) | Fact::FileAdded(_) | Fact::FileRemoved(_) => {
+            !ended || standing == "failed"
+        }
         _ => !ended,
     };
     if !open {
         return Err(Refusal::new("ended", format!("the mission is {standing}")));
     }
     match fact {
-        Fact::PauseRequested(_) if wants_pause(standing, status.seq, said) => Err(Refusal::new("already_paused", "the mission is paused already")),
-        Fact::ResumeRequested(_) if !wants_pause(standing, status.seq, said) => Err(Refusal::new("not_paused", "the mission is not paused")),
+        Fact::PauseRequested(_) if wants_pause(standing, status.seq, said) => {
+            Err(Refusal::new("already_paused", "the mission is paused already"))
+        }
+        Fact::ResumeRequested(_) if !wants_pause(standing, status.seq, said) => {
+            Err(Refusal::new("not_paused", "the mission is not paused"))
+        }
         Fact::RetryRequested(asked) => retry(mission, standing, status, asked).await.map(Fact::from),
         Fact::QuestionAnswered(given) => {
             let question = open_question(mission, given.question, said).await?;
-            let answer = answer::normalise(&question, &given.answer).map_err(|fault| Refusal::of_faults("invalid_answer", vec![fault]))?;
+            let answer = answer::normalise(&question, &given.answer)
+                .map_err(|fault| Refusal::of_faults("invalid_answer", vec![fault]))?;
             Ok(user::QuestionAnswered { answer, ..given }.into())
         }
         Fact::QuestionDismissed(given) => open_question(mission, given.question, said).await.map(|_| given.into()),
@@ -51,7 +58,9 @@ pub async fn check(mission: &Mission<'_>, fact: Fact, said: &[Record]) -> Result
         Fact::FileRemoved(removed) => path(&removed.path).map(|()| removed.into()),
         Fact::DeciderRetried(asked) => {
             let stuck = mission.last(mission.filter(&format!("{}.decider.stuck", asked.decider))).await?;
-            stuck.map(|_| asked.clone().into()).ok_or_else(|| Refusal::new("not_stuck", format!("`{}` is not stuck with this mission", asked.decider)))
+            stuck
+                .map(|_| asked.clone().into())
+                .ok_or_else(|| Refusal::new("not_stuck", format!("`{}` is not stuck with this mission", asked.decider)))
         }
         fact => Ok(fact),
     }
@@ -67,7 +76,12 @@ fn wants_pause(standing: &str, since: u64, said: &[Record]) -> bool {
     last.unwrap_or(matches!(standing, "pausing" | "paused"))
 }
 
-async fn retry(mission: &Mission<'_>, standing: &str, status: Record, asked: user::RetryRequested) -> Result<user::RetryRequested, Refusal> {
+async fn retry(
+    mission: &Mission<'_>,
+    standing: &str,
+    status: Record,
+    asked: user::RetryRequested,
+) -> Result<user::RetryRequested, Refusal> {
     if standing != "failed" {
         return Err(Refusal::new("not_failed", "only a failed mission can be tried again"));
     }
@@ -87,8 +101,12 @@ async fn retry(mission: &Mission<'_>, standing: &str, status: Record, asked: use
 async fn open_question(mission: &Mission<'_>, id: EventId, said: &[Record]) -> Result<QuestionAsked, Refusal> {
     let asked = mission.load(mission.filter("*.question.asked")).await?;
     let asked = asked.into_iter().find(|record| record.header("ce-id") == Some(&id.to_string()));
-    let unknown = || Refusal::of_faults("unknown_question", vec![Fault::new("/question", format!("the mission has not asked {id}"))]);
-    let Some(Event { seq, fact: Fact::QuestionAsked(question), .. }) = mission.event(asked.ok_or_else(unknown)?).await? else {
+    let unknown = || {
+        Refusal::of_faults("unknown_question", vec![Fault::new("/question", format!("the mission has not asked {id}"))])
+    };
+    let Some(Event { seq, fact: Fact::QuestionAsked(question), .. }) =
+        mission.event(asked.ok_or_else(unknown)?).await?
+    else {
         return Err(unknown());
     };
     let closed = |why: &str| Err(Refusal::of_faults("closed_question", vec![Fault::new("/question", why)]));
@@ -112,8 +130,12 @@ async fn open_question(mission: &Mission<'_>, id: EventId, said: &[Record]) -> R
 fn budget(raised: user::BudgetRaised) -> Result<user::BudgetRaised, Refusal> {
     let invalid = |at: &str, why: &str| Err(Refusal::of_faults("invalid_data", vec![Fault::new(at, why)]));
     match &raised {
-        user::BudgetRaised { max_cost_usd: None, max_tokens: None, max_calls: None } => invalid("", "say at least one of max_cost_usd, max_tokens, max_calls"),
-        user::BudgetRaised { max_cost_usd: Some(usd), .. } if !usd.is_finite() || *usd < 0.0 => invalid("/max_cost_usd", "must be a number from 0 up"),
+        user::BudgetRaised { max_cost_usd: None, max_tokens: None, max_calls: None } => {
+            invalid("", "say at least one of max_cost_usd, max_tokens, max_calls")
+        }
+        user::BudgetRaised { max_cost_usd: Some(usd), .. } if !usd.is_finite() || *usd < 0.0 => {
+            invalid("/max_cost_usd", "must be a number from 0 up")
+        }
         _ => Ok(raised),
     }
 }
@@ -139,14 +161,21 @@ async fn file(mission: &Mission<'_>, added: user::FileAdded, said: &[Record]) ->
     let mut sizes = folder(mission, said).await?;
     sizes.insert(added.path.clone(), *size);
     if sizes.values().sum::<u64>() > MAX_FILES {
-        return Err(invalid("too_large", "/file/size", format!("the files of a mission have at most {MAX_FILES} bytes together")));
+        return Err(invalid(
+            "too_large",
+            "/file/size",
+            format!("the files of a mission have at most {MAX_FILES} bytes together"),
+        ));
     }
     match mission.log.get(mission.tenant, sha256, *size).await {
         Ok(_) => {}
-        Err(ReadError::Artifact { why, .. }) => return Err(invalid("missing_file", "/file", format!("put its bytes first: {why}"))),
+        Err(ReadError::Artifact { why, .. }) => {
+            return Err(invalid("missing_file", "/file", format!("put its bytes first: {why}")));
+        }
         Err(error) => return Err(unread(error)),
     }
-    let media_type = if added.file.media_type.is_empty() { media_type(&added.path).into() } else { added.file.media_type.clone() };
+    let media_type =
+        if added.file.media_type.is_empty() { media_type(&added.path).into() } else { added.file.media_type.clone() };
     Ok(user::FileAdded { file: Ref { form: Form::File, media_type, ..added.file }, path: added.path })
 }
 

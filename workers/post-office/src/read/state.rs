@@ -6,12 +6,7 @@ use nats::{
     log::{Log, ReadError},
 };
 use schemas::Value;
-use streams::{
-    overview::Overview,
-    record::Decoded,
-    subject,
-    submission::Refusal,
-};
+use streams::{overview::Overview, record::Decoded, subject, submission::Refusal};
 
 /// The overview now, or as it was at a sequence.
 pub async fn state(mission: &Mission<'_>, at: Option<u64>) -> Result<Value, Refusal> {

@@ -2,15 +2,19 @@
 
 use crate::fixture::{World, code};
 use schemas::{
-    Writer, control::{MissionAborted, MissionCompleted, MissionFailed, MissionPaused, MissionRetried, StepCancelled},
-    decider::Stuck, fault::Class, value::sha256,
+    Writer,
+    control::{MissionAborted, MissionCompleted, MissionFailed, MissionPaused, MissionRetried, StepCancelled},
+    decider::Stuck,
+    fault::Class,
+    value::sha256,
 };
 use serde_json::{Value, json};
 
 async fn said(world: &World, mission: &str, kind: &str) -> Vec<Value> {
     let events = world.read(json!({"mission": mission})).await;
     let events = events["events"].as_array().unwrap_or_else(|| panic!("{events}"));
-    let its = |event: &&Value| event["type"] == format!("io.stage7.{kind}.v1") && event["source"] == "/stage7/default/user";
+    let its =
+        |event: &&Value| event["type"] == format!("io.stage7.{kind}.v1") && event["source"] == "/stage7/default/user";
     events.iter().filter(its).cloned().collect()
 }
 
@@ -40,8 +44,18 @@ async fn what_cannot_be_understood_is_answered_with_what_is_wrong() {
         ("decider.retried", json!({"decider": "control"}), "not_stuck", ""),
         ("retry.requested", json!({}), "not_failed", ""),
         ("resume.requested", json!({}), "not_paused", ""),
-        ("pause.requested", json!({"specversion": "1.0", "id": "1", "source": "/t", "type": "io.stage7.abort.requested.v1"}), "invalid_event", "/type"),
-        ("pause.requested", json!({"specversion": "0.3", "id": "1", "source": "/t", "type": "x"}), "invalid_event", "/specversion"),
+        (
+            "pause.requested",
+            json!({"specversion": "1.0", "id": "1", "source": "/t", "type": "io.stage7.abort.requested.v1"}),
+            "invalid_event",
+            "/type",
+        ),
+        (
+            "pause.requested",
+            json!({"specversion": "0.3", "id": "1", "source": "/t", "type": "x"}),
+            "invalid_event",
+            "/specversion",
+        ),
     ] {
         let answer = world.say(&mission, word, body.clone()).await;
         assert_eq!((code(&answer), &answer["error"]["at"]), (wanted, &json!(at)), "{word} {body}: {answer}");
@@ -89,7 +103,13 @@ async fn pausing_makes_sense_once_and_resuming_after_it() {
     assert_eq!(code(&ask("resume.requested").await), "not_paused");
     assert!(ask("pause.requested").await["seq"].is_u64());
 
-    world.word(&mission, Writer::Control, MissionFailed { class: Class::Permanent, message: "no".into(), steps: vec!["a".into()], faults: vec![] }).await;
+    world
+        .word(
+            &mission,
+            Writer::Control,
+            MissionFailed { class: Class::Permanent, message: "no".into(), steps: vec!["a".into()], faults: vec![] },
+        )
+        .await;
     assert_eq!(code(&ask("pause.requested").await), "ended");
     let retry = |data: Value| world.say(&mission, "retry.requested", data);
     assert_eq!(code(&retry(json!({"step": "b"})).await), "unknown_step");
@@ -111,7 +131,9 @@ async fn pausing_makes_sense_once_and_resuming_after_it() {
 async fn a_question_takes_one_answer_that_fits() {
     let world = World::start().await.with_intake().await;
     let mission = world.mission("m", json!({"goal": "x"})).await;
-    let answer = |question, answer: Value| world.say(&mission, "question.answered", json!({"question": question, "answer": answer}));
+    let answer = |question, answer: Value| {
+        world.say(&mission, "question.answered", json!({"question": question, "answer": answer}))
+    };
     let choice = world.question(&mission, json!({"type": "choice", "choices": ["tea", "coffee"]})).await;
     let wrong = answer(choice, json!("milk")).await;
     assert_eq!((code(&wrong), &wrong["error"]["at"]), ("invalid_answer", &json!("/answer")), "{wrong}");
@@ -133,7 +155,13 @@ async fn a_question_takes_one_answer_that_fits() {
     assert!(world.say(&mission, "question.dismissed", json!({"question": dismissed})).await["seq"].is_u64());
     assert_eq!(code(&answer(dismissed, json!("x")).await), "closed_question");
     let called_off = world.question(&mission, json!({"text": "Now?"})).await;
-    world.word(&mission, Writer::Control, StepCancelled { step: "ask".into(), attempt: 1, class: Class::Transient, reason: "too long".into() }).await;
+    world
+        .word(
+            &mission,
+            Writer::Control,
+            StepCancelled { step: "ask".into(), attempt: 1, class: Class::Transient, reason: "too long".into() },
+        )
+        .await;
     assert_eq!(code(&answer(called_off, json!("x")).await), "closed_question");
     let last = world.question(&mission, json!({"text": "Still?"})).await;
     world.word(&mission, Writer::Control, MissionCompleted { answer: None }).await;

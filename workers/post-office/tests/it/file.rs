@@ -11,7 +11,11 @@ async fn a_file_comes_out_as_it_went_in() {
     let sha = sha256(&bytes);
     for _ in 0..2 {
         for (n, chunk) in bytes.chunks(128 * 1024).enumerate() {
-            assert_eq!(world.ask_raw(&format!("stage7.put.default.{sha}.{n}"), chunk).await, json!({"ok": true}), "{n}");
+            assert_eq!(
+                world.ask_raw(&format!("stage7.put.default.{sha}.{n}"), chunk).await,
+                json!({"ok": true}),
+                "{n}"
+            );
         }
     }
     let mut out = Vec::new();

@@ -9,11 +9,7 @@ use nats::{
     server::{Managed, Options, Places, find},
     setup,
 };
-use schemas::{
-    Event, EventId, Fact, MissionId, Tenant, Value, Writer,
-    agent::QuestionAsked,
-    fact::Tail,
-};
+use schemas::{Event, EventId, Fact, MissionId, Tenant, Value, Writer, agent::QuestionAsked, fact::Tail};
 use serde_json::json;
 use std::time::Duration;
 use streams::{registry::Plugin, subject};
@@ -52,7 +48,9 @@ impl World {
 
     /// Somebody takes up goals, and two verbs are there.
     pub async fn with_intake(self) -> Self {
-        for (user, writer, verb) in [("agent", Writer::Agent, "THINK"), ("capability", Writer::Capability, "TEXT_ANALYSIS")] {
+        for (user, writer, verb) in
+            [("agent", Writer::Agent, "THINK"), ("capability", Writer::Capability, "TEXT_ANALYSIS")]
+        {
             registry::announce(&self.log(user).await, writer, &[plugin(verb, user)]).await.unwrap();
         }
         let options = intake::Options { limits: Default::default(), worker_version: "test0000".into() };
@@ -115,8 +113,20 @@ impl World {
             _ => Tail::Bare,
         };
         let event = Event {
-            seq: 0, id: EventId::of_word(mission, writer, fact.kind(), &last.to_string(), 0), time: log.now(), tenant, mission, writer,
-            tail, fact, causation: None, basis: None, part: None, worker_version: String::new(), traceparent: None, authid: None,
+            seq: 0,
+            id: EventId::of_word(mission, writer, fact.kind(), &last.to_string(), 0),
+            time: log.now(),
+            tenant,
+            mission,
+            writer,
+            tail,
+            fact,
+            causation: None,
+            basis: None,
+            part: None,
+            worker_version: String::new(),
+            traceparent: None,
+            authid: None,
         };
         append_event(&log, &event, &[], &Guard { filter: family, last }).await.unwrap();
         event.id
@@ -149,6 +159,9 @@ pub fn plugin(verb: &str, runner: &str) -> Plugin {
 /// The code of an answer that is an error.
 pub fn code(answer: &Value) -> &str {
     let error = &answer["error"];
-    assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()) && error["at"].is_string(), "no error: {answer}");
+    assert!(
+        error["message"].as_str().is_some_and(|text| !text.is_empty()) && error["at"].is_string(),
+        "no error: {answer}"
+    );
     error["code"].as_str().unwrap()
 }

@@ -1,9 +1,14 @@
 //! What people ask to know.
 
 use crate::fixture::{World, code, plugin};
-use nats::registry;
+use nats::{
+    registry,
+    service::{Answer, Request, Service, serve},
+};
 use schemas::Writer;
 use serde_json::json;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_come_in_pages_that_leave_nothing_out() {
@@ -24,7 +29,11 @@ async fn events_come_in_pages_that_leave_nothing_out() {
                 break;
             }
             assert_eq!(events.last().unwrap()["sequence"], page["last"].to_string());
-            texts.extend(events.iter().filter_map(|event| event["data"]["text"].as_str()?.split(' ').next()?.parse::<u32>().ok()));
+            texts.extend(
+                events
+                    .iter()
+                    .filter_map(|event| event["data"]["text"].as_str()?.split(' ').next()?.parse::<u32>().ok()),
+            );
             after = page["last"].clone();
             pages += 1;
         }
@@ -39,7 +48,11 @@ async fn a_mission_is_shown_now_and_as_it_was() {
     let mission = world.mission("m", json!({"goal": "brew", "name": "tea"})).await;
     let said = world.say(&mission, "message.said", json!({"text": "hello"})).await["seq"].as_u64().unwrap();
     let now = world.read(json!({"mission": mission, "state": true})).await;
-    assert_eq!((&now["id"], &now["goal"], &now["name"], &now["last_seq"]), (&json!(mission), &json!("brew"), &json!("tea"), &json!(said)), "{now}");
+    assert_eq!(
+        (&now["id"], &now["goal"], &now["name"], &now["last_seq"]),
+        (&json!(mission), &json!("brew"), &json!("tea"), &json!(said)),
+        "{now}"
+    );
     assert_eq!(now["messages"][0]["text"], "hello");
     let then = world.read(json!({"mission": mission, "state": true, "at": said - 1})).await;
     assert_eq!((&then["goal"], &then["messages"]), (&json!("brew"), &json!([])));
@@ -49,7 +62,11 @@ async fn a_mission_is_shown_now_and_as_it_was() {
 async fn plugins_are_listed_and_shown() {
     let world = World::start().await.with_intake().await;
     let list = world.read(json!({"plugins": true})).await;
-    world.until(|| async { world.read(json!({"plugins": true})).await["plugins"].as_array().is_some_and(|all| all.len() == 2) }).await;
+    world
+        .until(|| async {
+            world.read(json!({"plugins": true})).await["plugins"].as_array().is_some_and(|all| all.len() == 2)
+        })
+        .await;
     assert_eq!(list["plugins"][0]["verb"], "TEXT_ANALYSIS");
     assert_eq!(list["plugins"][0]["type"], "native");
     let shown = world.read(json!({"plugin": "TEXT_ANALYSIS"})).await;
@@ -64,7 +81,11 @@ async fn plugins_are_listed_and_shown() {
     assert_eq!(verbs, ["FILE_OPS", "THINK"]);
     let words = log.load_from("REGISTRY", "stage7.registry.>", 0).await.unwrap().len();
     registry::announce(&log, Writer::Capability, &[plugin("FILE_OPS", "capability")]).await.unwrap();
-    assert_eq!(log.load_from("REGISTRY", "stage7.registry.>", 0).await.unwrap().len(), words, "what is known is not said again");
+    assert_eq!(
+        log.load_from("REGISTRY", "stage7.registry.>", 0).await.unwrap().len(),
+        words,
+        "what is known is not said again"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,4 +109,38 @@ async fn questions_that_cannot_be_understood_are_answered_with_the_forms() {
     }
     let none = world.read(json!({"refused": {"source": "/t", "id": "x"}})).await;
     assert_eq!(none, json!({"refused": null}));
+}
+
+/// Stands where the librarian stands; its rows are its own tests' business.
+struct Rows;
+
+#[async_trait::async_trait]
+impl Service for Rows {
+    const NAME: &'static str = "librarian";
+    const ENDPOINTS: &'static [(&'static str, &'static str)] = &[("query", "stage7.query.*")];
+
+    async fn answer(&self, _: &'static str, request: Request) -> Answer {
+        Answer {
+            payload: json!({"asked": request.subject, "with": String::from_utf8_lossy(&request.payload)})
+                .to_string()
+                .into(),
+            ..Answer::default()
+        }
+    }
+    fn broken(&self) -> Answer {
+        Answer::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_and_searches_are_passed_on_for_this_tenant_only() {
+    let world = World::start().await;
+    let nobody = world.read(json!({"list": {}})).await;
+    assert_eq!(code(&nobody), "unavailable");
+    let librarian = world.log("librarian").await;
+    tokio::spawn(async move { serve(&librarian, Arc::new(Rows), CancellationToken::new()).await.unwrap() });
+    for body in [r#"{"list":{"tenant":"other"}}"#, r#"{"search":{"text":"x"}}"#] {
+        let answer = world.ask_raw("stage7.read.default", body).await;
+        assert_eq!(answer, json!({"asked": "stage7.query.default", "with": body}));
+    }
 }

@@ -12,14 +12,23 @@ use streams::{
 #[tokio::test(flavor = "multi_thread")]
 async fn a_goal_becomes_one_mission_however_often_it_is_sent() {
     let world = World::start().await.with_intake().await;
-    let event = goal("/tests/a b", "goal ä 1", &json!({"goal": " count it ", "files": [{"name": "a.csv", "data_base64": "YSxi"}]}));
+    let event = goal(
+        "/tests/a b",
+        "goal ä 1",
+        &json!({"goal": " count it ", "files": [{"name": "a.csv", "data_base64": "YSxi"}]}),
+    );
     let first = world.ask("stage7.submit.default", event.clone()).await;
     let mission = first["mission"].as_str().unwrap().to_string();
     assert_eq!(first["subject"], format!("stage7.view.default.{mission}.>"));
     assert_eq!(world.ask("stage7.submit.default", event.clone()).await, first);
 
     // Binary mode, straight into the stream, percent-encoded as the binding wants it.
-    let headers = [("ce-specversion", "1.0"), ("ce-type", schemas::goal::TYPE), ("ce-source", "/tests/a%20b"), ("ce-id", "goal%20%C3%A4%201")];
+    let headers = [
+        ("ce-specversion", "1.0"),
+        ("ce-type", schemas::goal::TYPE),
+        ("ce-source", "/tests/a%20b"),
+        ("ce-id", "goal%20%C3%A4%201"),
+    ];
     let record = Record {
         subject: "stage7.goal.default".into(),
         headers: headers.map(|(name, value)| (name.to_string(), value.to_string())).to_vec(),
@@ -30,7 +39,11 @@ async fn a_goal_becomes_one_mission_however_often_it_is_sent() {
 
     // A later goal is a mission: so all the others are taken up as well.
     world.mission("later", json!({"goal": "x"})).await;
-    world.until(|| async { world.log("door").await.load_from("GOALS", "stage7.goal.default", 0).await.unwrap().is_empty() }).await;
+    world
+        .until(|| async {
+            world.log("door").await.load_from("GOALS", "stage7.goal.default", 0).await.unwrap().is_empty()
+        })
+        .await;
     let log = world.log("door").await;
     let created = log.load_from("MISSIONS", "stage7.mission.*.*.*.control.mission.created", 0).await.unwrap();
     assert_eq!(created.len(), 2);
@@ -67,12 +80,17 @@ async fn a_large_goal_and_files_put_before_are_taken_up() {
 
     // Put, but not all of it; never put; another length.
     for (id, sha, size) in [("part", &sha, 300_000), ("none", &sha256(b"never put"), 9), ("less", &sha, 199_999)] {
-        let event = goal("/test", id, &json!({"goal": "x", "files": [{"name": "f", "ref": {"sha256": sha, "size": size}}]}));
+        let event =
+            goal("/test", id, &json!({"goal": "x", "files": [{"name": "f", "ref": {"sha256": sha, "size": size}}]}));
         world.ask("stage7.submit.default", event).await;
         let asked = json!({"refused": {"source": "/test", "id": id}});
         world.until(|| async { !world.read(asked.clone()).await["refused"].is_null() }).await;
         let refused = world.read(asked).await;
-        assert_eq!((code(&refused["refused"]), &refused["refused"]["error"]["at"]), ("invalid_files", &json!("/files/0/ref")), "{refused}");
+        assert_eq!(
+            (code(&refused["refused"]), &refused["refused"]["error"]["at"]),
+            ("invalid_files", &json!("/files/0/ref")),
+            "{refused}"
+        );
     }
 }
 
@@ -116,7 +134,11 @@ fn bad() -> Vec<(Vec<u8>, &'static str, &'static str)> {
         (event(json!({"goal": "x", "name": 1})), "invalid_goal", "/name"),
         (event(json!({"goal": "x", "context": 1})), "invalid_goal", "/context"),
         (event(json!({"goal": "x", "files": "a.csv"})), "invalid_goal", "/files"),
-        (event(json!({"goal": "x", "files": [{"name": "../x", "data_base64": "eA=="}]})), "invalid_goal", "/files/0/name"),
+        (
+            event(json!({"goal": "x", "files": [{"name": "../x", "data_base64": "eA=="}]})),
+            "invalid_goal",
+            "/files/0/name",
+        ),
         (event(json!({"goal": "x", "optimize": 1})), "invalid_goal", "/optimize"),
         (event(json!({"goal": "x", "budget": {"max_calls": -1}})), "invalid_goal", "/budget"),
         (event(json!({"goal": "x", "autonomy": 1})), "invalid_goal", "/autonomy"),
@@ -138,7 +160,9 @@ async fn what_is_no_goal_is_refused_with_its_reason_by_both_roads() {
         world.person.client().publish("stage7.goal.default", body.clone().into()).await.unwrap();
     }
     world.person.client().flush().await.unwrap();
-    world.until(|| async { log.load_from("REFUSALS", "stage7.refused.default", 0).await.unwrap().len() == bad.len() }).await;
+    world
+        .until(|| async { log.load_from("REFUSALS", "stage7.refused.default", 0).await.unwrap().len() == bad.len() })
+        .await;
     let refusals = log.load_from("REFUSALS", "stage7.refused.default", 0).await.unwrap();
     let mut told: Vec<(String, String)> = refusals
         .iter()
@@ -148,7 +172,8 @@ async fn what_is_no_goal_is_refused_with_its_reason_by_both_roads() {
             (refusal.error.code, refusal.error.at)
         })
         .collect();
-    let mut wanted: Vec<(String, String)> = bad.iter().map(|(_, code, at)| (code.to_string(), at.to_string())).collect();
+    let mut wanted: Vec<(String, String)> =
+        bad.iter().map(|(_, code, at)| (code.to_string(), at.to_string())).collect();
     told.sort();
     wanted.sort();
     assert_eq!(told, wanted);

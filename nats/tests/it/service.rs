@@ -1,0 +1,101 @@
+//! Services: shared by instances, shown to whoever asks, and safe from their callers.
+
+use crate::fixture::Server;
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use nats::{
+    jetstream::JetStream,
+    service::{Answer, Request, Service, ask, serve},
+};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// Says who it is and what it was asked; breaks when asked to.
+struct Echo(&'static str);
+
+#[async_trait]
+impl Service for Echo {
+    const NAME: &'static str = "librarian";
+    const ENDPOINTS: &'static [(&'static str, &'static str)] = &[("query", "stage7.query.*")];
+
+    async fn answer(&self, endpoint: &'static str, request: Request) -> Answer {
+        let text = String::from_utf8(request.payload.to_vec()).expect("text");
+        assert_ne!(text, "break");
+        tokio::time::sleep(Duration::from_millis(text.len() as u64 * 10)).await;
+        Answer {
+            headers: vec![("Who", self.0.into())],
+            payload: format!("{endpoint} {} {text}", request.subject).into(),
+        }
+    }
+    fn broken(&self) -> Answer {
+        Answer { payload: "broken".into(), ..Answer::default() }
+    }
+}
+
+async fn open(server: &Server, who: &'static str, stop: &CancellationToken) {
+    let log = JetStream::new(server.managed.connect("librarian").await.unwrap());
+    let stop = stop.clone();
+    tokio::spawn(async move { serve(&log, Arc::new(Echo(who)), stop).await.unwrap() });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_answers_survives_a_panic_and_is_shared() {
+    let server = Server::start().await;
+    let door = JetStream::new(server.managed.connect("door").await.unwrap());
+    let said = |text: &'static str| ask(&door, "stage7.query.default", Bytes::from(text), Duration::from_secs(5));
+    // Nobody is there yet: it is asked again until somebody is.
+    let early = tokio::spawn({
+        let door = door.clone();
+        async move { ask(&door, "stage7.query.default", "early".into(), Duration::from_secs(5)).await }
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let stop = CancellationToken::new();
+    open(&server, "a", &stop).await;
+    assert_eq!(early.await.unwrap().unwrap(), "query stage7.query.default early");
+    open(&server, "b", &stop).await;
+    assert_eq!(said("break").await.unwrap(), "broken");
+    let client = door.client();
+    let mut who = Vec::new();
+    for _ in 0..30 {
+        let answer = client.request("stage7.query.default", "x".into()).await.unwrap();
+        assert_eq!(answer.payload, "query stage7.query.default x");
+        who.push(answer.headers.unwrap().get("Who").unwrap().to_string());
+    }
+    who.sort();
+    who.dedup();
+    assert_eq!(who, ["a", "b"]);
+
+    let inbox = client.new_inbox();
+    let mut pongs = client.subscribe(inbox.clone()).await.unwrap();
+    client.publish_with_reply("$SRV.PING.librarian", inbox, "".into()).await.unwrap();
+    for _ in 0..2 {
+        let pong = tokio::time::timeout(Duration::from_secs(5), pongs.next()).await.unwrap().unwrap();
+        assert!(String::from_utf8_lossy(&pong.payload).contains("\"name\":\"librarian\""));
+    }
+
+    // What was begun is finished.
+    let begun = tokio::spawn({
+        let door = door.clone();
+        async move { door.client().request("stage7.query.default", "twenty characters ..".into()).await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    stop.cancel();
+    assert_eq!(begun.await.unwrap().unwrap().payload, "query stage7.query.default twenty characters ..");
+    assert!(ask(&door, "stage7.query.default", "late".into(), Duration::from_millis(500)).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_goes_to_inboxes_only() {
+    let server = Server::start().await;
+    let stop = CancellationToken::new();
+    open(&server, "a", &stop).await;
+    let door = JetStream::new(server.managed.connect("door").await.unwrap());
+    ask(&door, "stage7.query.default", "x".into(), Duration::from_secs(5)).await.unwrap();
+    // The librarian may write there, so the server would let its answer through.
+    let trap = "stage7.registry.librarian.trap.set";
+    door.client().publish_with_reply("stage7.query.default", trap, "".into()).await.unwrap();
+    ask(&door, "stage7.query.default", "later".into(), Duration::from_secs(5)).await.unwrap();
+    assert!(door.last_from("REGISTRY", trap).await.unwrap().is_none());
+    stop.cancel();
+}

@@ -1,0 +1,69 @@
+//! The commands, a file each.
+
+pub mod mission;
+
+mod config;
+mod deliver;
+mod doctor;
+mod follow;
+mod plugin;
+mod replay;
+mod run;
+mod setup;
+mod up;
+mod worker;
+
+use crate::{
+    cli::{Cli, Command},
+    exit::{Code, Error},
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs one command to its end.
+///
+/// # Errors
+/// Why it did not do what it was asked for.
+pub async fn run(cli: Cli) -> Result<Code, Error> {
+    let Cli { shared, command } = cli;
+    let (json, settings) = (shared.json, crate::config::load(&shared)?);
+    match command {
+        Command::Up(asked) => up::run(&settings, &asked, json).await,
+        Command::Run(asked) => run::run(&settings, asked, json).await,
+        Command::Worker(asked) => worker::run(&settings, &asked).await,
+        Command::Mission(asked) => mission::run(&settings, asked, json).await,
+        Command::Replay(asked) => replay::run(&settings, asked, json).await,
+        Command::Plugin(asked) => plugin::run(&settings, asked, json).await,
+        Command::Setup(asked) => setup::run(&settings, &asked, json).await,
+        Command::Config => config::run(&settings, json),
+        Command::Doctor => doctor::run(&settings, json).await,
+    }
+}
+
+/// Ctrl-C, or the system that wants the program to end.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Error> {
+        let on = |kind| signal(kind).map_err(|error| Error::failed(format!("signals: {error}")));
+        Ok(Self { interrupt: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// A line for a person about what takes time.
+fn note(json: bool) -> impl Fn(&str) + Send + Sync {
+    move |text: &str| {
+        if !json {
+            eprintln!("{text}");
+        }
+    }
+}

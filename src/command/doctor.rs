@@ -1,0 +1,150 @@
+//! `stage7 doctor`: what is there, what is missing, and the command that gets it.
+
+use crate::{
+    config::Config,
+    exit::{Code, Error},
+    home,
+    progress::say,
+    rendezvous::Lock,
+};
+use nats::server::find;
+use serde_json::json;
+use std::fs;
+use streams::registry::State;
+
+/// One thing that was looked at.
+struct Finding {
+    what: &'static str,
+    state: Health,
+    text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Health {
+    Ok,
+    /// It works without, and something is left out.
+    Missing,
+    /// Nothing works without.
+    Broken,
+}
+
+impl Health {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Missing => "missing",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+pub async fn run(config: &Config, json: bool) -> Result<Code, Error> {
+    let mut findings = vec![server(config).await, data(config), running(config).await, models_finding(config)];
+    findings.extend(plugins().await);
+    for finding in &findings {
+        match json {
+            true => say(&json!({"what": finding.what, "state": finding.state.name(), "text": finding.text})),
+            false => println!("{:<8} {:<14} {}", finding.state.name(), finding.what, finding.text),
+        }
+    }
+    let broken = findings.iter().any(|finding| finding.state == Health::Broken);
+    Ok(if broken { Code::Failed } else { Code::Completed })
+}
+
+async fn server(config: &Config) -> Finding {
+    let passed = std::sync::Mutex::new(Vec::new());
+    let note = |line: &str| {
+        if let Ok(mut passed) = passed.lock() {
+            passed.push(line.to_string());
+        }
+    };
+    // One that is named is taken or refused; without one, a fetch is for `up` to do.
+    let found = match &config.places.named {
+        Some(_) => find::find(&config.places, &note).await.map(Some).map_err(|error| error.to_string()),
+        None => Ok(find::installed(&config.places, &note).await),
+    };
+    let mut text = match &found {
+        Ok(Some(binary)) => format!("{} {}", binary.version, binary.path.display()),
+        Ok(None) => format!("fetched at the first start into {}, from the internet or with Go", config.places.cache.display()),
+        Err(error) => error.clone(),
+    };
+    for line in passed.into_inner().unwrap_or_default() {
+        text.push_str(&format!("; {line}"));
+    }
+    let state = match found {
+        Ok(Some(_)) => Health::Ok,
+        Ok(None) => Health::Missing,
+        Err(_) => Health::Broken,
+    };
+    Finding { what: "nats-server", state, text }
+}
+
+fn data(config: &Config) -> Finding {
+    let probe = || {
+        fs::create_dir_all(&config.data)?;
+        let path = config.data.join(format!("probe-{}", std::process::id()));
+        fs::write(&path, b"probe").and_then(|()| fs::remove_file(path))
+    };
+    let shown = config.data.display();
+    let (state, text) = match probe() {
+        Ok(()) => (Health::Ok, format!("{shown} can be written")),
+        Err(error) => (Health::Broken, format!("{shown}: {error}; name another with --data")),
+    };
+    Finding { what: "data", state, text }
+}
+
+async fn running(config: &Config) -> Finding {
+    let (state, text) = if config.nats_url.is_none() && !Lock::is_taken(&config.data) {
+        (Health::Missing, "nothing runs here; `stage7 up` starts it, `stage7 run` starts its own".into())
+    } else {
+        match home::find(config, &|_| ()).await {
+            Ok(home) => match home.client.read(&json!({"plugins": true})).await {
+                Ok(answer) => (Health::Ok, format!("answers, with {} verbs", answer["plugins"].as_array().map_or(0, Vec::len))),
+                Err(error) => (Health::Broken, error.to_string()),
+            },
+            Err(error) => (Health::Broken, error.to_string()),
+        }
+    };
+    Finding { what: "up", state, text }
+}
+
+fn models_finding(config: &Config) -> Finding {
+    let state = if config.brain.openai.is_some() { Health::Ok } else { Health::Missing };
+    Finding { what: "models", state, text: models(config) }
+}
+
+/// Which models are asked.
+pub fn models(config: &Config) -> String {
+    match &config.brain.openai {
+        Some(openai) => {
+            let model = openai.model.as_deref().map(|model| format!(", model {model}")).unwrap_or_default();
+            format!("OpenAI-compatible at {}{model}", openai.url.as_deref().unwrap_or("api.openai.com"))
+        }
+        None => "offline only (labelled templates, no model): set OPENAI_API_KEY, or OPENAI_API_URL for any compatible server".into(),
+    }
+}
+
+/// Runtimes that the shipped plugins need.
+async fn plugins() -> Vec<Finding> {
+    let host = capabilities::Host::new("/proc/self/exe");
+    let all = capabilities::registered(&capabilities::shipped(), &host).await;
+    let mut findings: Vec<Finding> = Vec::new();
+    for plugin in all {
+        let what = match plugin.verb.runtime.as_str() {
+            "python" => "python sandbox",
+            _ => "native verbs",
+        };
+        let (state, text) = match (plugin.state, plugin.reason) {
+            (State::Enabled, _) => (Health::Ok, "ready".to_string()),
+            (State::Unavailable, reason) => {
+                (Health::Missing, format!("{} and its like are left out: {}", plugin.verb.name, reason.unwrap_or_default()))
+            }
+        };
+        match findings.iter_mut().find(|finding| finding.what == what) {
+            Some(known) if known.state == Health::Ok && state != Health::Ok => (known.state, known.text) = (state, text),
+            Some(_) => {}
+            None => findings.push(Finding { what, state, text }),
+        }
+    }
+    findings
+}

@@ -1,0 +1,88 @@
+//! A mission, and rows of missions, as text.
+
+use crate::progress::{asked, clean, open_questions};
+use schemas::Value;
+use streams::overview::{Input, Overview};
+
+/// Characters of a value that are shown.
+const SHORT: usize = 100;
+
+/// A mission in a list.
+pub fn row(row: &Value) -> String {
+    let text = |field: &str| row[field].as_str().unwrap_or_default();
+    let title = if text("name").is_empty() { text("goal") } else { text("name") };
+    let progress = format!("{}/{}", row["progress"]["done"], row["progress"]["total"]);
+    let cost = row["cost"]["usd"].as_f64().filter(|usd| *usd > 0.0).map_or_else(String::new, |usd| format!("${usd:.4}"));
+    format!("{}  {:<9} {progress:>7} {cost:>8}  {}", text("id"), text("status"), short(title))
+}
+
+/// The whole mission.
+pub fn print(now: &Overview) {
+    let (done, all) = now.progress();
+    let id = now.id.map(|id| id.to_string()).unwrap_or_default();
+    println!("mission  {id}");
+    if let Some(name) = &now.name {
+        println!("name     {}", clean(name));
+    }
+    println!("goal     {}", clean(&now.goal).replace('\n', "\n         "));
+    println!("status   {} ({done} of {all} steps, {} events, last {})", now.status.as_str(), now.events, now.last_seq);
+    if let Some(error) = &now.error {
+        println!("error    {}", clean(error).replace('\n', "\n         "));
+    }
+    if now.cost.usd > 0.0 || !now.calls.is_empty() {
+        println!("cost     ${:.4}, {} model calls, {} + {} tokens", now.cost.usd, now.calls.len(), now.cost.tokens.input, now.cost.tokens.output);
+    }
+    for (writer, why) in &now.stuck {
+        println!("stuck    {writer}: {}", clean(why));
+    }
+    if let Some(answer) = &now.answer {
+        println!("answer   {}", value(answer));
+    }
+    println!("steps");
+    for step in &now.steps {
+        let agent = step.agent.as_deref().map(|agent| format!(" by {agent}")).unwrap_or_default();
+        println!("  {:<9} {} {}{agent}  {}", label(&step.status), step.id, step.verb, short(&step.description));
+        for (name, input) in &step.inputs {
+            match input {
+                Input::From(source) => println!("      {name} <- {}.{}", source.from, source.output),
+                Input::Value(given) => println!("      {name} = {}", value(given)),
+            }
+        }
+        for (name, output) in &step.outputs {
+            println!("      {name} -> {}", value(output));
+        }
+        if let Some(error) = &step.error {
+            println!("      ! {}", clean(error));
+        }
+    }
+    for question in open_questions(now) {
+        println!("question {}\n  {}\n  stage7 mission answer {id} --question {} ANSWER", question.id, asked(question), question.id);
+    }
+    if !now.deliverables.is_empty() {
+        println!("deliverables");
+    }
+    for file in &now.deliverables {
+        println!("  {}  {} bytes, {}, sha256 {}", clean(&file.name), file.size, file.media_type, file.sha256);
+    }
+}
+
+/// The word for a status, as its JSON has it.
+fn label(status: &impl serde::Serialize) -> String {
+    serde_json::to_value(status).ok().and_then(|value| value.as_str().map(String::from)).unwrap_or_default()
+}
+
+fn value(value: &Value) -> String {
+    match value {
+        Value::String(text) => short(text),
+        other => short(&other.to_string()),
+    }
+}
+
+/// One line, cut.
+fn short(text: &str) -> String {
+    let line = clean(text).replace(['\n', '\t'], " ");
+    match line.char_indices().nth(SHORT) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

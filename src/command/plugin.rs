@@ -1,0 +1,176 @@
+//! `stage7 plugin …`: verbs, what they are, and run by hand.
+
+use super::{follow::Following, run::{checked, through}};
+use crate::{
+    cli::{Plugin, PluginRun},
+    client,
+    config::Config,
+    exit::{Code, Error},
+    home::{self, Home},
+    mission::Follower,
+    progress::{clean, say},
+};
+use futures::StreamExt;
+use schemas::{
+    Value,
+    goal::{Goal, Kind},
+    plan::{Input, Plan, Step},
+    value::{Ref, restore},
+};
+use serde_json::{Map, json};
+use std::fs;
+use streams::{registry, subject};
+use tokio::time::Instant;
+
+/// The only step of a mission that runs a verb by hand.
+const STEP: &str = "run";
+
+pub async fn run(config: &Config, asked: Plugin, json: bool) -> Result<Code, Error> {
+    match asked {
+        Plugin::List => {
+            let all = match running(config, json).await {
+                Some(home) => home.client.read(&json!({"plugins": true})).await?["plugins"].take(),
+                None => shipped().await.iter().map(short).collect(),
+            };
+            for plugin in all.as_array().into_iter().flatten() {
+                match json {
+                    true => say(plugin),
+                    false => println!("{}", line(plugin)),
+                }
+            }
+            Ok(Code::Completed)
+        }
+        Plugin::Show { verb } => {
+            let plugin = match running(config, json).await {
+                Some(home) => home.client.read(&json!({"plugin": verb})).await?["plugin"].take(),
+                None => whole(&shipped().await, &verb)?,
+            };
+            match json {
+                true => say(&plugin),
+                false => println!("{plugin:#}"),
+            }
+            Ok(Code::Completed)
+        }
+        Plugin::Run(asked) => by_hand(config, asked, json).await,
+    }
+}
+
+/// Who can be asked, if anybody runs.
+async fn running(config: &Config, json: bool) -> Option<Home> {
+    home::find(config, &super::note(json)).await.ok()
+}
+
+/// What is in this binary, as it would be registered here.
+async fn shipped() -> Vec<registry::Plugin> {
+    let host = capabilities::Host::new("/proc/self/exe");
+    capabilities::registered(&capabilities::shipped(), &host).await
+}
+
+fn short(plugin: &registry::Plugin) -> Value {
+    let registry::Plugin { verb, state, reason, .. } = plugin;
+    json!({"verb": verb.name, "type": verb.runtime, "version": verb.version, "state": state, "description": verb.description, "reason": reason})
+}
+
+fn whole(all: &[registry::Plugin], verb: &str) -> Result<Value, Error> {
+    let Some(plugin) = all.iter().find(|plugin| plugin.verb.name == verb) else {
+        let known: Vec<&str> = all.iter().map(|plugin| plugin.verb.name.as_str()).collect();
+        return Err(Error::usage(format!("there is no plugin `{verb}`; known are {}", known.join(", "))));
+    };
+    let mut whole = short(plugin);
+    whole["digest"] = json!(plugin.digest);
+    for field in ["input", "output", "literal", "files", "roles", "pure"] {
+        whole[field] = json!(plugin.verb)[field].take();
+    }
+    Ok(whole)
+}
+
+fn line(plugin: &Value) -> String {
+    let text = |field: &str| clean(plugin[field].as_str().unwrap_or_default());
+    let about = if text("reason").is_empty() { text("description") } else { text("reason") };
+    let about = about.lines().next().unwrap_or_default().to_string();
+    format!("{:<20} {:<8} {:<8} {:<12} {about}", text("verb"), text("type"), text("version"), text("state"))
+}
+
+async fn by_hand(config: &Config, asked: PluginRun, json: bool) -> Result<Code, Error> {
+    let goal = goal(&asked)?;
+    let uploads = client::check(&asked.files, &asked.input)?;
+    let mut home = home::find_or_start(config, &super::note(json)).await?;
+    let ended = ran(&mut home, config, goal, &uploads, &asked).await;
+    home.close().await;
+    let (code, outputs) = ended?;
+    match json {
+        true => say(&outputs),
+        false => println!("{outputs:#}"),
+    }
+    Ok(code)
+}
+
+async fn ran(home: &mut Home, config: &Config, goal: Goal, uploads: &[client::Upload], asked: &PluginRun) -> Result<(Code, Value), Error> {
+    let id = client::new_id();
+    // Listened to before anything is said: lines are not stored.
+    let mut lines = home.client.listen(subject::live(&home.client.tenant, home.client.mission_of(&id), "plugin.>")).await?;
+    let live = async {
+        while let Some(line) = lines.next().await {
+            eprintln!("    {}", clean(&String::from_utf8_lossy(&line.payload)));
+        }
+        std::future::pending().await
+    };
+    let following = Following {
+        config,
+        // Standard output is for the outputs alone.
+        json: false,
+        until: asked.timeout.map(|timeout| Instant::now() + timeout),
+        interactive: false,
+        leaves_waiting: true,
+    };
+    let (code, follower) = tokio::select! {
+        ended = through(home, &following, id, goal, uploads, None) => ended?,
+        never = live => never,
+    };
+    if code != Code::Completed {
+        let now = &follower.overview;
+        let why = now.step(STEP).and_then(|step| step.error.clone()).or_else(|| now.error.clone()).unwrap_or_default();
+        return Err(Error::failed(clean(&why)));
+    }
+    Ok((code, outputs(home, &follower).await?))
+}
+
+/// The goal event of a run by hand.
+fn goal(asked: &PluginRun) -> Result<Goal, Error> {
+    let wrong = |why: String| Error::usage(format!("--input: {why}"));
+    let text = match asked.input.strip_prefix('@') {
+        Some(path) => fs::read_to_string(path).map_err(|error| wrong(format!("{path}: {error}")))?,
+        None => asked.input.clone(),
+    };
+    let inputs: Map<String, Value> = serde_json::from_str(&text).map_err(|error| wrong(format!("must be a JSON object: {error}")))?;
+    let step = Step {
+        id: STEP.into(),
+        verb: asked.verb.clone(),
+        description: String::new(),
+        inputs: inputs.into_iter().map(|(name, value)| (name, Input::value(value))).collect(),
+        outputs: Default::default(),
+        role: None,
+        after: Vec::new(),
+        timeout: None,
+        retries: None,
+    };
+    let plan = Plan { steps: vec![step], answer: None };
+    checked(&Goal { goal: format!("Run {}", asked.verb), kind: Kind::Manual, plan: Some(plan), ..Goal::default() })
+}
+
+/// What the step made; large values fetched.
+async fn outputs(home: &Home, follower: &Follower) -> Result<Value, Error> {
+    let mut outputs = Map::new();
+    let made = follower.overview.step(STEP).map(|step| &step.outputs);
+    for (name, value) in made.into_iter().flatten() {
+        let value = match Ref::from_value(value) {
+            None => Value::clone(value),
+            Some(reference) => {
+                let bytes = home.client.get(&reference.sha256, reference.size).await?;
+                restore(reference.form, bytes.to_vec()).unwrap_or_else(|_| reference.to_value())
+            }
+        };
+        outputs.insert(name.clone(), value);
+    }
+    Ok(outputs.into())
+}

@@ -1,0 +1,33 @@
+//! `stage7 worker`: some of the workers, beside a server that runs elsewhere.
+
+use super::Signals;
+use crate::{
+    cli,
+    config::Config,
+    exit::{Code, Error},
+    host::{Workers, creds},
+    trace,
+};
+use anyhow::Context;
+use nats::key::Ring;
+
+pub async fn run(config: &Config, asked: &cli::Worker) -> Result<Code, Error> {
+    let Some(url) = &config.nats_url else {
+        return Err(Error::usage("a worker by itself needs the server it works beside: give --nats URL and --creds DIR; `stage7 up` runs all of them together"));
+    };
+    trace::to_stderr(config)?;
+    let ring = Ring::load(creds(config)?).context("the keys")?;
+    let mut names = asked.names.clone();
+    names.dedup();
+    let mut signals = Signals::new()?;
+    let mut workers = Workers::start(&names, config, url, &ring)?;
+    tracing::info!(workers = ?names, version = crate::host::WORKER_VERSION, "working");
+    let ended = tokio::select! {
+        () = signals.next() => Ok(Code::Completed),
+        error = workers.hopeless() => Err(error),
+    };
+    tokio::select! {
+        () = workers.stop() => ended,
+        () = signals.next() => Ok(Code::Interrupted),
+    }
+}

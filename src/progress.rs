@@ -1,0 +1,243 @@
+//! What a person, or a program, sees of a mission as it goes on.
+
+mod line;
+
+pub use line::{clean, say};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use line::{size, took};
+use schemas::{MissionId, Value};
+use serde_json::json;
+use std::{
+    collections::HashMap,
+    io::{self, IsTerminal},
+    time::Duration,
+};
+use streams::overview::{Deliverable, Overview, Question, Status, Step, question, step};
+
+/// How progress is shown.
+enum Style {
+    /// An object a line on standard output.
+    Json,
+    /// A line for each change on standard error.
+    Plain,
+    /// The same, and below them a line for each step under way.
+    Terminal(MultiProgress),
+}
+
+/// Tells what has changed since the last time.
+pub struct Progress {
+    style: Style,
+    mission: MissionId,
+    status: Option<Status>,
+    steps: Vec<(step::Status, u32)>,
+    active: HashMap<usize, ProgressBar>,
+    questions: usize,
+    messages: usize,
+    faults: usize,
+    failures: HashMap<usize, usize>,
+}
+
+impl Progress {
+    pub fn new(json: bool, mission: MissionId) -> Self {
+        let style = match json {
+            true => Style::Json,
+            false if io::stderr().is_terminal() => Style::Terminal(MultiProgress::new()),
+            false => Style::Plain,
+        };
+        Self {
+            style,
+            mission,
+            status: None,
+            steps: Vec::new(),
+            active: HashMap::new(),
+            questions: 0,
+            messages: 0,
+            faults: 0,
+            failures: HashMap::new(),
+        }
+    }
+
+    /// A line for a person; programs get nothing of it.
+    pub fn note(&self, text: &str) {
+        match &self.style {
+            Style::Json => {}
+            Style::Plain => eprintln!("{text}"),
+            Style::Terminal(bars) => {
+                let _ = bars.println(text);
+            }
+        }
+    }
+
+    /// Both: an object for programs, a line for people.
+    fn tell(&self, kind: &str, object: Value, line: &str) {
+        if matches!(self.style, Style::Json) {
+            let mut whole = json!({"kind": kind, "mission": self.mission});
+            if let (Value::Object(whole), Value::Object(object)) = (&mut whole, object) {
+                whole.extend(object);
+            }
+            say(&whole);
+        } else {
+            self.note(line);
+        }
+    }
+
+    pub fn submitted(&self) {
+        self.tell("submitted", json!({}), &format!("mission {}", self.mission));
+    }
+
+    /// Tells how `now` differs from what it was the last time.
+    pub fn update(&mut self, now: &Overview) {
+        for rejection in now.faults.iter().skip(self.faults) {
+            let faults = rejection.faults.iter().map(|fault| format!("\n    {}", clean(&fault.to_string()))).collect::<String>();
+            self.tell("plan_rejected", json!(rejection), &format!("  the plan has faults:{faults}"));
+        }
+        self.faults = now.faults.len();
+        for (i, step) in now.steps.iter().enumerate() {
+            let before = self.steps.get(i).copied();
+            if before != Some((step.status, step.attempt)) {
+                self.step(i, step);
+            }
+        }
+        self.steps = now.steps.iter().map(|step| (step.status, step.attempt)).collect();
+        for message in now.messages.iter().skip(self.messages) {
+            self.tell("message", json!(message), &format!("  {}: {}", clean(&message.who), clean(&message.text)));
+        }
+        self.messages = now.messages.len();
+        for question in now.questions.iter().skip(self.questions) {
+            self.tell("question", json!(question), &format!("  ? {}", asked(question)));
+        }
+        self.questions = now.questions.len();
+        if now.id.is_some() && self.status != Some(now.status) {
+            self.status = Some(now.status);
+            let (done, all) = now.progress();
+            let object = json!({"status": now.status, "progress": {"done": done, "total": all}, "seq": now.last_seq});
+            self.tell("status", object, &format!("  {}", now.status.as_str()));
+        }
+    }
+
+    fn step(&mut self, i: usize, step: &Step) {
+        let failures = self.failures.insert(i, step.failures.len()).unwrap_or(0);
+        for failure in step.failures.iter().skip(failures) {
+            let line = format!("  ! {} attempt {} failed ({}): {}", step.id, failure.attempt, failure.class, clean(&failure.message));
+            self.tell("attempt_failed", json!({"step": step.id, "failure": failure}), &line);
+        }
+        let what = format!("{} {} {}", step.id, step.verb, clean(&step.description));
+        let time = step.started.zip(step.ended).map(|(from, to)| to.since(from));
+        let object = || {
+            json!({"step": step.id, "verb": step.verb, "status": step.status, "attempt": step.attempt, "agent": step.agent,
+                "error": step.error, "ms": time})
+        };
+        use step::Status as S;
+        if matches!(self.style, Style::Json) {
+            self.tell("step", object(), "");
+            return;
+        }
+        let error = || step.error.as_deref().map(|error| format!(": {}", clean(error))).unwrap_or_default();
+        let time = time.map(|ms| format!(" ({})", took(ms))).unwrap_or_default();
+        let ended = match step.status {
+            S::Completed => Some(format!("  ✓ {what}{time}")),
+            S::Failed => Some(format!("  ✗ {what}{}", error())),
+            S::Cancelled => Some(format!("  - {what}{}", error())),
+            S::Replaced => Some(format!("  > {what}: a plan took its place")),
+            _ => None,
+        };
+        let state = match step.status {
+            S::Waiting => "waits for you",
+            S::Assigned | S::Running => "running",
+            _ => "",
+        };
+        match (&self.style, ended) {
+            (_, Some(line)) => {
+                if let Some(bar) = self.active.remove(&i) {
+                    bar.finish_and_clear();
+                }
+                self.note(&line);
+            }
+            (Style::Terminal(bars), None) if !state.is_empty() => {
+                let bar = self.active.entry(i).or_insert_with(|| spinner(bars));
+                bar.set_message(format!("{what} · {state}"));
+            }
+            (Style::Terminal(_), None) => {
+                if let Some(bar) = self.active.remove(&i) {
+                    bar.finish_and_clear();
+                }
+            }
+            (_, None) if matches!(step.status, S::Assigned | S::Waiting) => self.note(&format!("  · {what} · {state}")),
+            _ => {}
+        }
+    }
+
+    /// How many bytes of the files have been sent.
+    pub fn sent(&self, name: &str, bytes: u64) {
+        self.tell("file", json!({"name": name, "size": bytes}), &format!("  file {} ({})", clean(name), size(bytes)));
+    }
+
+    /// Nothing moves on the terminal any more.
+    pub fn quiet(&mut self) {
+        self.active.drain().for_each(|(_, bar)| bar.finish_and_clear());
+    }
+
+    /// The end; `paths` are where the deliverables went, in their order.
+    pub fn result(&mut self, now: &Overview, paths: &[String]) {
+        self.quiet();
+        let (done, all) = now.progress();
+        if matches!(self.style, Style::Json) {
+            let deliverables = now.deliverables.iter().enumerate().map(|(i, file)| deliverable(file, paths.get(i)));
+            let object = json!({
+                "status": now.status, "error": now.error, "answer": now.answer, "cost": now.cost,
+                "progress": {"done": done, "total": all}, "deliverables": deliverables.collect::<Vec<_>>(), "seq": now.last_seq,
+            });
+            return self.tell("result", object, "");
+        }
+        let time = now.created.zip(now.updated).map_or_else(String::new, |(from, to)| format!(" in {}", took(to.since(from))));
+        let calls = if now.cost.usd > 0.0 { format!(", {} model calls, ${:.4}", now.calls.len(), now.cost.usd) } else { String::new() };
+        eprintln!("{}{time}: {done} of {all} steps{calls}", now.status.as_str());
+        if let Some(error) = &now.error {
+            eprintln!("{}", clean(error));
+        }
+        if let Some(answer) = &now.answer {
+            match answer {
+                Value::String(text) => println!("{}", clean(text)),
+                other => println!("{other:#}"),
+            }
+        }
+        for (path, file) in paths.iter().zip(&now.deliverables) {
+            println!("{path} ({}, {})", size(file.size), file.media_type);
+        }
+    }
+}
+
+fn deliverable(file: &Deliverable, path: Option<&String>) -> Value {
+    let mut shown = json!(file);
+    if let Some(path) = path {
+        shown["path"] = json!(path);
+    }
+    shown
+}
+
+fn spinner(bars: &MultiProgress) -> ProgressBar {
+    let style = ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}").expect("the template is right: it is shown at every run");
+    let bar = bars.add(ProgressBar::new_spinner().with_style(style));
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+/// A question with what may be answered.
+pub fn asked(question: &Question) -> String {
+    use schemas::agent::AnswerType as T;
+    let choices = || question.choices.iter().map(|choice| clean(choice)).collect::<Vec<_>>().join(", ");
+    let wanted = match question.kind {
+        T::Text => String::new(),
+        T::Number => " (a number)".into(),
+        T::Boolean => " (yes or no)".into(),
+        T::Choice => format!(" (one of: {})", choices()),
+        T::Choices => format!(" (any of: {}; as a JSON list)", choices()),
+    };
+    format!("{}{wanted}", clean(&question.text))
+}
+
+/// Those that wait for an answer.
+pub fn open_questions(now: &Overview) -> impl Iterator<Item = &Question> {
+    now.questions.iter().filter(|question| question.status == question::Status::Open)
+}

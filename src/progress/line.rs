@@ -1,0 +1,51 @@
+//! Lines and figures as they are printed.
+
+use schemas::Value;
+use std::io::Write;
+
+/// An object on a line of its own. Whoever reads may have gone: that is no failure of ours.
+pub fn say(object: &Value) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{object}").and_then(|()| out.flush());
+}
+
+/// What others wrote, fit for a terminal: control characters could move its cursor or change its
+/// title.
+pub fn clean(text: &str) -> String {
+    let shown = |c: char| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
+}
+
+/// `940 ms`, `3.2 s`, `2 min 5 s`.
+pub fn took(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{:.1} s", ms as f64 / 1_000.0),
+        _ => format!("{} min {} s", ms / 60_000, ms / 1_000 % 60),
+    }
+}
+
+/// `12 B`, `3.4 KiB`, `60 MiB`.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} B"),
+        1_024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1_024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_short() {
+        assert_eq!([took(940), took(3_240), took(125_000)], ["940 ms", "3.2 s", "2 min 5 s"]);
+        assert_eq!([size(12), size(3_482), size(60 << 20)], ["12 B", "3.4 KiB", "60.0 MiB"]);
+    }
+
+    #[test]
+    fn nobody_moves_the_cursor() {
+        assert_eq!(clean("a\u{1b}[2J\tb\nc"), "a\u{fffd}[2J\tb\nc");
+    }
+}

@@ -1,0 +1,45 @@
+//! What must hold in every layout.
+
+mod abort;
+mod command;
+mod exit;
+mod pause;
+mod question;
+mod replay;
+mod retry;
+mod step;
+
+/// Every case, once for each layout.
+macro_rules! suite {
+    ($($module:ident::$case:ident),* $(,)?) => {
+        suite!(one One $($module $case)*);
+        suite!(split Split $($module $case)*);
+    };
+    ($layout:ident $variant:ident $($module:ident $case:ident)*) => {
+        mod $layout {
+            use crate::stage7::Layout;
+            $(
+                #[test]
+                fn $case() {
+                    super::$module::$case(Layout::$variant);
+                }
+            )*
+        }
+    };
+}
+
+suite! {
+    step::independent_steps_overlap,
+    step::a_step_gets_its_sources_exact_bytes,
+    step::deliverables_are_what_they_are_said_to_be,
+    step::a_large_file_goes_in_and_out,
+    pause::a_pause_lets_nothing_start_and_survives_a_restart,
+    abort::an_abort_kills_what_runs,
+    question::questions_are_answered_while_other_branches_go_on,
+    question::only_fitting_answers_are_taken,
+    retry::a_retried_mission_keeps_what_was_done,
+    command::every_command_of_a_mission,
+    command::plugins_are_listed_shown_and_run,
+    exit::codes_say_how_it_ended,
+    replay::an_export_shows_the_mission_as_it_was,
+}

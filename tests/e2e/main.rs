@@ -1,0 +1,17 @@
+//! stage7 end to end: the real binary, a real nats-server, real files, and nothing known but what a
+//! person or a program of theirs can see. The cases of `case` run twice: against one `up`, and
+//! against a process for each worker, each with an empty directory of its own.
+
+mod bad;
+mod case;
+mod crash;
+mod log;
+mod model;
+mod openai;
+mod plan;
+mod process;
+mod python;
+mod random;
+mod stage7;
+mod user;
+mod wait;

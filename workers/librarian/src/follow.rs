@@ -1,0 +1,246 @@
+//! Following the log: a delivery only says that there is more; what there is, is read from the
+//! rows' own position.
+
+use crate::{project::{Item, concerns}, serve::Desk, store::Store};
+use nats::{
+    decider::attach,
+    jetstream::JetStream,
+    log::{Delivery, Log, ReadError},
+    service,
+};
+use schemas::Value;
+use std::{sync::Arc, time::Duration};
+use streams::{
+    record::{Decoded, Record},
+    subject::Subject,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const CONSUMER: &str = "projector";
+const STREAM: &str = "MISSIONS";
+const EVERYTHING: &str = "stage7.mission.>";
+/// Records in one transaction.
+const PAGE: usize = 1_000;
+/// Acknowledgements are gathered for as long.
+const TICK: Duration = Duration::from_millis(10);
+/// Between two tries of what did not work.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Reads of a follower that lags may end early; after so many the next delivery will do.
+const STALE_READS: usize = 40;
+
+/// What keeps the rows from being up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    #[error("the rows can't be written: {0}")]
+    Rows(#[from] rusqlite::Error),
+}
+
+pub struct Follower {
+    js: JetStream,
+    store: Arc<Store>,
+    /// The pin under which the last delivery came.
+    pin: Option<String>,
+    answering: Option<(CancellationToken, JoinHandle<()>)>,
+    /// How often in a row another instance was seen to hold the pin.
+    doubts: u32,
+}
+
+impl Follower {
+    pub fn new(js: JetStream, store: Arc<Store>) -> Self {
+        Self { js, store, pin: None, answering: None, doubts: 0 }
+    }
+
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), ReadError> {
+        let mut deliveries = self.js.follow(CONSUMER).await?;
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = self.begin() => {}
+        }
+        let mut acknowledge: Option<String> = None;
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                _ = tick.tick(), if acknowledge.is_some() => {
+                    if let Some(ack) = acknowledge.take()
+                        && let Err(error) = deliveries.ack_through(&ack).await
+                    {
+                        tracing::debug!(%error, "an acknowledgement was lost: the deliveries come again, and are known");
+                    }
+                }
+                delivery = deliveries.next() => match delivery {
+                    Ok(Some(delivery)) => {
+                        tokio::select! {
+                            () = stop.cancelled() => break,
+                            () = self.rung(&delivery) => {}
+                        }
+                        acknowledge = Some(delivery.ack);
+                    }
+                    Ok(None) => self.attend().await,
+                    Err(error) => {
+                        tracing::warn!(%error, "following the log: trying again");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+            }
+        }
+        self.step_down().await;
+        if let Some(ack) = acknowledge {
+            let _ = deliveries.ack_through(&ack).await;
+        }
+        if let Err(error) = deliveries.unpin().await {
+            tracing::debug!(%error, "the pin will pass by itself");
+        }
+        Ok(())
+    }
+
+    /// Sees that the rows are about this log and up to date, and answers if nobody else does.
+    async fn begin(&mut self) {
+        loop {
+            let up_to_date = match self.identify().await {
+                Ok(()) => self.catch_up().await,
+                Err(trouble) => Err(trouble),
+            };
+            match up_to_date {
+                Ok(()) => return self.attend().await,
+                Err(trouble) => {
+                    tracing::warn!(%trouble, "beginning: trying again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// There is more in the log, and it is this instance's turn.
+    async fn rung(&mut self, delivery: &Delivery) {
+        if self.pin != delivery.pin {
+            tracing::info!("it is this instance's turn");
+            self.pin.clone_from(&delivery.pin);
+        }
+        let mut tries = 0;
+        while self.store.position() < delivery.record.seq {
+            if let Err(trouble) = self.catch_up().await {
+                tracing::warn!(%trouble, "catching up: trying again");
+            } else if tries < STALE_READS {
+                tries += 1;
+            } else {
+                break;
+            }
+            if self.store.position() < delivery.record.seq {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        self.doubts = 0;
+        self.answer();
+    }
+
+    /// Projects everything from the rows' position to the end of the log.
+    async fn catch_up(&self) -> Result<(), Trouble> {
+        loop {
+            let (page, pending) = self.js.page_from(STREAM, EVERYTHING, self.store.position(), PAGE).await?;
+            let mut items = Vec::with_capacity(page.len());
+            for record in page {
+                items.push(self.item(record).await?);
+            }
+            let store = Arc::clone(&self.store);
+            let projected = tokio::task::spawn_blocking(move || store.project(&items)).await;
+            projected.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+            if pending == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn item(&self, mut record: Record) -> Result<Item, ReadError> {
+        let subject = Subject::parse(&record.subject).ok();
+        let time = record.header("ce-time").and_then(|time| time.parse().ok());
+        let mut item = Item { seq: record.seq, subject, time, event: None };
+        let Some(subject) = item.subject.as_ref().filter(|subject| concerns(&subject.kind)) else { return Ok(item) };
+        match attach(&self.js, &mut record, &subject.tenant).await {
+            Err(error @ ReadError::Artifact { .. }) => {
+                tracing::warn!(seq = item.seq, %error, "an event can't be read: only counted");
+                return Ok(item);
+            }
+            attached => attached?,
+        }
+        match record.decode() {
+            Ok(Decoded::Event(event)) => item.event = Some(event),
+            Ok(Decoded::Unknown { .. }) => {}
+            Err(error) => {
+                tracing::warn!(seq = item.seq, %error, "no event of ours: skipped");
+                item.subject = None;
+            }
+        }
+        Ok(item)
+    }
+
+    /// Rows of another log, or of more than this one holds, say nothing about it.
+    async fn identify(&self) -> Result<(), Trouble> {
+        let info = self.ask(&format!("$JS.API.STREAM.INFO.{STREAM}")).await?;
+        let (Some(created), Some(last)) = (info["created"].as_str(), info["state"]["last_seq"].as_u64()) else {
+            return Err(ReadError::Unknown(format!("no stream {STREAM}: {}", info["error"])).into());
+        };
+        Ok(self.store.belong_to(created, last)?)
+    }
+
+    /// Only the pin's holder answers, or whoever is there while nobody holds it: then nothing new
+    /// has come since.
+    async fn attend(&mut self) {
+        let holder = match self.holder().await {
+            Ok(holder) => holder,
+            // Whom it belongs to isn't known: everything stays as it is.
+            Err(error) => return tracing::debug!(%error, "asking who holds the pin"),
+        };
+        if holder.is_none() || holder == self.pin {
+            self.doubts = 0;
+            return self.answer();
+        }
+        // The delivery that brings a new pin may be on its way: one look isn't enough.
+        self.doubts += 1;
+        if self.doubts > 1 {
+            self.step_down().await;
+        }
+    }
+
+    async fn holder(&self) -> Result<Option<String>, ReadError> {
+        let info = self.ask(&format!("$JS.API.CONSUMER.INFO.{STREAM}.{CONSUMER}")).await?;
+        match info.get("error") {
+            Some(error) => Err(ReadError::Refused(error.to_string())),
+            None => Ok(info["priority_groups"][0]["pinned_client_id"].as_str().filter(|id| !id.is_empty()).map(String::from)),
+        }
+    }
+
+    async fn ask(&self, subject: &str) -> Result<Value, ReadError> {
+        let answer = self.js.client().request(subject.to_string(), Default::default()).await;
+        let answer = answer.map_err(|error| ReadError::Unknown(error.to_string()))?;
+        serde_json::from_slice(&answer.payload).map_err(|error| ReadError::Unknown(error.to_string()))
+    }
+
+    /// Begins to answer, unless it does.
+    fn answer(&mut self) {
+        if self.answering.as_ref().is_some_and(|(_, task)| !task.is_finished()) {
+            return;
+        }
+        let (stop, js, desk) = (CancellationToken::new(), self.js.clone(), Arc::new(Desk::new(Arc::clone(&self.store))));
+        let task = {
+            let stop = stop.clone();
+            tokio::spawn(async move {
+                if let Err(error) = service::serve(&js, desk, stop).await {
+                    tracing::warn!(%error, "answering: trying again");
+                }
+            })
+        };
+        self.answering = Some((stop, task));
+    }
+
+    async fn step_down(&mut self) {
+        if let Some((stop, task)) = self.answering.take() {
+            stop.cancel();
+            let _ = task.await;
+        }
+    }
+}
