@@ -12,7 +12,7 @@ arguments=()
 for file in ${STAGE7_RUN_FILES:-}; do arguments+=(--file "$file"); done
 goal="${STAGE7_RUN_GOAL:-}"
 if [ -z "$goal" ]; then
-    goal="Read README.md, analyse it and save the result as analysis.json"
+    goal="Read README.md, then analyse it and save the analysis as analysis.json. Count the words, lines and sentences in README.md into counts.json. Get the keywords of README.md as keywords.json, and keep the lines of README.md containing \"stage7\" as mentions.txt."
     arguments+=(--file README.md)
     if [ -z "${OPENAI_API_KEY:-}${OPENAI_API_URL:-}" ]; then arguments+=(--model offline); fi
 fi

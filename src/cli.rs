@@ -16,6 +16,10 @@ pub struct Cli {
 const CODES: &str = "Exit codes: 0 completed, 1 failed, 2 usage, 3 aborted, 4 waiting for a person, \
     5 refused, 6 timed out waiting.";
 
+const STATUSES: [&str; 10] = [
+    "created", "planning", "running", "pausing", "paused", "waiting", "reflecting", "completed", "failed", "aborted",
+];
+
 /// What every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Shared {
@@ -119,8 +123,8 @@ pub struct Worker {
 pub enum Mission {
     /// All missions, newest first.
     List {
-        /// Only these: created, planning, running, paused, waiting, completed, failed, aborted.
-        #[arg(long)]
+        /// Only those that are so.
+        #[arg(long, value_parser = STATUSES)]
         status: Option<String>,
         /// Only those whose goal or name holds these words.
         #[arg(long, value_name = "WORDS")]
@@ -191,6 +195,8 @@ pub enum Replay {
         #[arg(long, value_name = "SEQ")]
         at: Option<u64>,
     },
+    /// Makes each of its decisions again with this version, and tells the differences.
+    Check { mission: String },
 }
 
 #[derive(Debug, Subcommand)]
@@ -253,6 +259,13 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_status_can_be_asked_for() {
+        use streams::overview::Status as S;
+        let all = [S::Created, S::Planning, S::Running, S::Pausing, S::Paused, S::Waiting, S::Reflecting, S::Completed, S::Failed, S::Aborted];
+        assert_eq!(all.map(S::as_str), STATUSES);
     }
 
     #[test]

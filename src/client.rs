@@ -36,7 +36,7 @@ pub enum Error {
     #[error("{}", .0.error.message)]
     Refused(Refusal),
     /// Nobody is there, for now.
-    #[error("stage7 does not answer at {url} ({why})")]
+    #[error("no answer at {url} ({why})")]
     Silent { url: String, why: String },
     #[error("{0}")]
     Broken(String),
@@ -64,11 +64,14 @@ struct Link {
     connection: Connection,
     url: String,
     public: String,
+    /// How many there were before.
+    epoch: u64,
 }
 
 impl Link {
-    async fn new(url: &str, seed: &Seed) -> Result<Self, connect::Error> {
-        Ok(Self { connection: connect(url, TENANT, seed).await?, url: url.into(), public: seed.public() })
+    async fn new(url: &str, seed: &Seed, epoch: u64) -> Result<Self, connect::Error> {
+        let connection = connect(url, TENANT, seed).await?;
+        Ok(Self { connection, url: url.into(), public: seed.public(), epoch })
     }
 }
 
@@ -76,7 +79,7 @@ impl Client {
     /// # Errors
     /// No server there, or one that does not know the key.
     pub async fn connect(url: &str, seed: &Seed, data: Option<PathBuf>) -> Result<Self, exit::Error> {
-        let link = Link::new(url, seed).await.map_err(host::unconnected)?;
+        let link = Link::new(url, seed, 0).await.map_err(host::unconnected)?;
         Ok(Self { link: RwLock::new(link), data, tenant: TENANT.parse().context("the tenant")? })
     }
 
@@ -148,13 +151,14 @@ impl Client {
     /// # Errors
     /// No server there, or one that does not know the key.
     pub async fn relink(&self, url: &str, seed: &Seed) -> Result<(), connect::Error> {
-        *self.link.write().await = Link::new(url, seed).await?;
+        let epoch = self.epoch().await + 1;
+        *self.link.write().await = Link::new(url, seed, epoch).await?;
         Ok(())
     }
 
     /// Which connection it is; another one needs its subscriptions anew.
-    pub async fn epoch(&self) -> String {
-        self.link.read().await.url.clone()
+    pub async fn epoch(&self) -> u64 {
+        self.link.read().await.epoch
     }
 
     /// What is said on a subject from now on.

@@ -78,6 +78,9 @@ impl Error {
     pub fn timed_out(message: impl Into<String>) -> Self {
         Self::new(Code::TimedOut, message)
     }
+    pub fn interrupted(message: impl Into<String>) -> Self {
+        Self::new(Code::Interrupted, message)
+    }
     pub fn waiting(message: impl Into<String>) -> Self {
         Self::new(Code::Waiting, message)
     }

@@ -30,6 +30,8 @@ pub struct Home {
     own: Option<Host>,
     /// Who serves, where it is not this process.
     whose: rendezvous::Host,
+    /// Since when nobody answers.
+    lost: Option<Instant>,
 }
 
 /// A client of what runs already.
@@ -55,7 +57,7 @@ pub async fn find_or_start(config: &Config, say: &Say) -> Result<Home, exit::Err
     match Host::start(config, None, rendezvous::Host::Run, say).await {
         Ok(host) => {
             let client = Client::connect(&host.up.nats_url, &seed_of(&host.up)?, None).await?;
-            Ok(Home { client, own: Some(host), whose: rendezvous::Host::Run })
+            Ok(Home { client, own: Some(host), whose: rendezvous::Host::Run, lost: None })
         }
         // Somebody else was quicker.
         Err(error) if Lock::is_taken(&config.data) => find_running(config, say).await?.ok_or(error),
@@ -68,7 +70,7 @@ async fn find_running(config: &Config, say: &Say) -> Result<Option<Home>, exit::
         let path = crate::host::creds(config)?;
         let path = if path.is_dir() { path.join(format!("{TENANT}.nk")) } else { path.to_path_buf() };
         let client = Client::connect(url, &Seed::read(&path).context("--creds")?, None).await?;
-        return Ok(Some(Home { client, own: None, whose: rendezvous::Host::Up }));
+        return Ok(Some(Home { client, own: None, whose: rendezvous::Host::Up, lost: None }));
     }
     let began = Instant::now();
     let mut told = false;
@@ -76,7 +78,7 @@ async fn find_running(config: &Config, say: &Say) -> Result<Option<Home>, exit::
         let (up, taken) = (Up::read(&config.data), Lock::is_taken(&config.data));
         match up {
             Some(up) if taken && up.is_alive() => match Client::connect(&up.nats_url, &seed_of(&up)?, Some(config.data.clone())).await {
-                Ok(client) => return Ok(Some(Home { client, own: None, whose: up.host })),
+                Ok(client) => return Ok(Some(Home { client, own: None, whose: up.host, lost: None })),
                 Err(error) if began.elapsed() > STARTING => return Err(error),
                 Err(_) => {}
             },
@@ -105,16 +107,24 @@ impl Home {
         self.own.is_some()
     }
 
+    /// Somebody answers.
+    pub fn found(&mut self) {
+        self.lost = None;
+    }
+
     /// Nobody answers any more: waits for whoever served to come back. In the place of a `run` that
     /// has ended this process serves.
     ///
     /// # Errors
     /// It does not come back in time.
     pub async fn lost(&mut self, config: &Config, say: &Say) -> Result<(), exit::Error> {
-        say("the connection is lost: waiting for stage7 to come back");
-        let until = Instant::now() + AWAY;
+        if self.lost.is_none() {
+            say("the connection is lost: waiting for stage7 to come back");
+        }
+        let until = *self.lost.get_or_insert_with(Instant::now) + AWAY;
         while Instant::now() < until {
             if self.is_own() || config.nats_url.is_some() {
+                // The connection comes back by itself.
                 tokio::time::sleep(PAUSE * 10).await;
                 return Ok(());
             }

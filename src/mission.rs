@@ -30,7 +30,7 @@ pub struct Follower {
     pub overview: Overview,
     /// The id of the goal event, if it was this process that submitted it.
     goal: Option<String>,
-    bell: Option<(String, Subscriber)>,
+    bell: Option<(u64, Subscriber)>,
     began: Instant,
 }
 
@@ -50,9 +50,17 @@ impl Follower {
             self.bell = Some((epoch, client.listen(subject::view(&client.tenant, self.id)).await?));
         } else if let Some((_, bell)) = &mut self.bell {
             let look = if self.overview.id.is_some() { LOOK } else { LOOK_EARLY };
-            if tokio::time::timeout(look, bell.next()).await.is_ok() {
-                tokio::time::sleep(GATHER).await;
-                while futures::FutureExt::now_or_never(bell.next()).flatten().is_some() {}
+            match tokio::time::timeout(look, bell.next()).await {
+                Ok(Some(_)) => {
+                    tokio::time::sleep(GATHER).await;
+                    while futures::FutureExt::now_or_never(bell.next()).flatten().is_some() {}
+                }
+                // The connection it belonged to is closed: another next time.
+                Ok(None) => {
+                    self.bell = None;
+                    tokio::time::sleep(LOOK_EARLY).await;
+                }
+                Err(_) => {}
             }
         }
         self.read(client).await

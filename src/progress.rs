@@ -4,7 +4,7 @@ mod line;
 
 pub use line::{clean, say};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use line::{size, took};
 use schemas::{MissionId, Value};
 use serde_json::json;
@@ -29,6 +29,8 @@ enum Style {
 pub struct Progress {
     style: Style,
     mission: MissionId,
+    /// A person is typing: nothing is redrawn.
+    held: bool,
     status: Option<Status>,
     steps: Vec<(step::Status, u32)>,
     active: HashMap<usize, ProgressBar>,
@@ -48,6 +50,7 @@ impl Progress {
         Self {
             style,
             mission,
+            held: false,
             status: None,
             steps: Vec::new(),
             active: HashMap::new(),
@@ -63,6 +66,7 @@ impl Progress {
         match &self.style {
             Style::Json => {}
             Style::Plain => eprintln!("{text}"),
+            Style::Terminal(_) if self.held => eprintln!("{text}"),
             Style::Terminal(bars) => {
                 let _ = bars.println(text);
             }
@@ -118,18 +122,19 @@ impl Progress {
 
     fn step(&mut self, i: usize, step: &Step) {
         let failures = self.failures.insert(i, step.failures.len()).unwrap_or(0);
-        for failure in step.failures.iter().skip(failures) {
+        let json = matches!(self.style, Style::Json);
+        for failure in step.failures.iter().skip(failures).filter(|_| json || step.status != step::Status::Failed) {
             let line = format!("  ! {} attempt {} failed ({}): {}", step.id, failure.attempt, failure.class, clean(&failure.message));
             self.tell("attempt_failed", json!({"step": step.id, "failure": failure}), &line);
         }
-        let what = format!("{} {} {}", step.id, step.verb, clean(&step.description));
+        let what = format!("{} {} {}", step.id, step.verb, clean(&step.description)).trim_end().to_string();
         let time = step.started.zip(step.ended).map(|(from, to)| to.since(from));
         let object = || {
             json!({"step": step.id, "verb": step.verb, "status": step.status, "attempt": step.attempt, "agent": step.agent,
                 "error": step.error, "ms": time})
         };
         use step::Status as S;
-        if matches!(self.style, Style::Json) {
+        if json {
             self.tell("step", object(), "");
             return;
         }
@@ -173,6 +178,17 @@ impl Progress {
         self.tell("file", json!({"name": name, "size": bytes}), &format!("  file {} ({})", clean(name), size(bytes)));
     }
 
+    /// While a person types nothing is redrawn; lines are printed still.
+    pub fn hold(&mut self, held: bool) {
+        if let Style::Terminal(bars) = &self.style
+            && self.held != held
+        {
+            let _ = bars.clear();
+            bars.set_draw_target(if held { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() });
+        }
+        self.held = held;
+    }
+
     /// Nothing moves on the terminal any more.
     pub fn quiet(&mut self) {
         self.active.drain().for_each(|(_, bar)| bar.finish_and_clear());
@@ -193,7 +209,10 @@ impl Progress {
         let time = now.created.zip(now.updated).map_or_else(String::new, |(from, to)| format!(" in {}", took(to.since(from))));
         let calls = if now.cost.usd > 0.0 { format!(", {} model calls, ${:.4}", now.calls.len(), now.cost.usd) } else { String::new() };
         eprintln!("{}{time}: {done} of {all} steps{calls}", now.status.as_str());
-        if let Some(error) = &now.error {
+        // What a step said is told already.
+        let of_step = |step: &Step| step.error.clone().filter(|_| step.status == step::Status::Failed);
+        let told = |error: &String| now.steps.iter().filter_map(of_step).any(|of_step| error.ends_with(&of_step));
+        if let Some(error) = now.error.as_ref().filter(|error| !told(error)) {
             eprintln!("{}", clean(error));
         }
         if let Some(answer) = &now.answer {

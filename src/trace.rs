@@ -32,5 +32,7 @@ pub fn to_file(config: &Config, path: &Path) -> Result<(), exit::Error> {
 
 fn filter(config: &Config) -> Result<EnvFilter, exit::Error> {
     let wanted = &config.log;
-    EnvFilter::builder().parse(wanted).map_err(|error| exit::Error::usage(format!("the log filter `{wanted}` (STAGE7_LOG): {error}")))
+    let filter = EnvFilter::builder().parse(wanted).map_err(|error| exit::Error::usage(format!("the log filter `{wanted}` (STAGE7_LOG): {error}")))?;
+    // It logs what a provider answered, word for word, and some answer with the key that they refuse.
+    Ok(filter.add_directive("genai=off".parse().expect("a directive")))
 }

@@ -3,6 +3,7 @@
 pub(crate) mod artifact;
 mod follow;
 mod message;
+mod pull;
 mod work;
 
 use crate::log::{AppendError, Deliveries, Guard, Log, ReadError, Work};
@@ -48,11 +49,6 @@ impl JetStream {
     /// The connection, for services that answer requests.
     pub fn client(&self) -> &Client {
         &self.client
-    }
-
-    async fn consumer(&self, name: &str) -> Result<jetstream::consumer::PullConsumer, ReadError> {
-        let stream = stream_of(name)?;
-        self.context.get_consumer_from_stream(name, stream).await.map_err(|e| ReadError::Unknown(format!("consumer {name}: {e}")))
     }
 
     /// The records of `filter` in `stream` above `after`, in order.
@@ -171,11 +167,11 @@ impl Log for JetStream {
     }
 
     async fn follow(&self, consumer: &str) -> Result<Box<dyn Deliveries>, ReadError> {
-        Ok(Box::new(follow::Follow::start(self.clone(), consumer, PIN_GROUP).await?))
+        Ok(Box::new(follow::Follow::start(self.clone(), stream_of(consumer)?, consumer, PIN_GROUP).await?))
     }
 
     async fn work(&self, consumer: &str) -> Result<Box<dyn Work>, ReadError> {
-        Ok(Box::new(work::Pull::start(self.clone(), stream_of(consumer)?, consumer).await?))
+        Ok(Box::new(work::Group(pull::Puller::start(self.clone(), stream_of(consumer)?, consumer, None).await?)))
     }
 
     async fn ack(&self, ack: &str) -> Result<(), ReadError> {

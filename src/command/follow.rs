@@ -28,6 +28,7 @@ pub struct Following<'a> {
     pub interactive: bool,
     /// Whoever follows leaves when nothing goes on without a person.
     pub leaves_waiting: bool,
+    pub signals: Signals,
 }
 
 /// Why following ended.
@@ -45,20 +46,23 @@ impl Following<'_> {
     ///
     /// # Errors
     /// The goal was refused, or nobody answers any more.
-    pub async fn to_the_end(&self, home: &mut Home, follower: &mut Follower, progress: &mut Progress) -> Result<End, Error> {
-        let mut signals = Signals::new()?;
+    pub async fn until_end(&mut self, home: &mut Home, follower: &mut Follower, progress: &mut Progress) -> Result<End, Error> {
         let mut person = Person::default();
         let note = super::note(self.json);
         loop {
+            let (until, signals) = (self.until, &mut self.signals);
             let deadline = async {
-                match self.until {
+                match until {
                     Some(until) => tokio::time::sleep_until(until).await,
                     None => std::future::pending().await,
                 }
             };
             tokio::select! {
                 seen = follower.next(&home.client) => match seen {
-                    Ok(()) => progress.update(&follower.overview),
+                    Ok(()) => {
+                        home.found();
+                        progress.update(&follower.overview);
+                    }
                     Err(client::Error::Silent { .. }) => {
                         progress.quiet();
                         tokio::select! {
@@ -86,11 +90,12 @@ impl Following<'_> {
     }
 
     /// Stops the mission for good and sees it through.
-    pub async fn abort(&self, home: &mut Home, follower: &mut Follower, progress: &mut Progress) -> Result<End, Error> {
+    pub async fn abort(&mut self, home: &mut Home, follower: &mut Follower, progress: &mut Progress) -> Result<End, Error> {
         progress.note("stopping the mission; Ctrl-C again leaves at once");
         home.client.command(follower.id, "abort.requested", &json!({"reason": "Ctrl-C"})).await?;
-        let rest = Following { until: Some(Instant::now() + ABORT), interactive: false, leaves_waiting: false, ..*self };
-        rest.to_the_end(home, follower, progress).await
+        self.until = Some(Instant::now() + ABORT);
+        (self.interactive, self.leaves_waiting) = (false, false);
+        self.until_end(home, follower, progress).await
     }
 
     /// What the end means to whoever called.
@@ -131,8 +136,9 @@ impl Person {
             return;
         }
         self.question = open.cloned();
+        progress.hold(open.is_some());
         if let Some(question) = open {
-            progress.note(&format!("{}\n> ", asked(question)));
+            progress.note(&format!("{}\nYour answer:", asked(question)));
             self.lines.get_or_insert_with(read_lines);
         }
     }
@@ -149,12 +155,13 @@ impl Person {
         let Some(line) = line else {
             // The terminal is closed: somebody else may answer.
             self.lines = None;
+            progress.hold(false);
             return;
         };
         let Some(question) = &self.question else { return };
         match answer(home, follower, question.id, question.kind, &line).await {
             Ok(_) => {}
-            Err(error) => progress.note(&format!("{}\n> ", clean(&error.to_string()))),
+            Err(error) => progress.note(&format!("{}\nYour answer:", clean(&error.to_string()))),
         }
     }
 }

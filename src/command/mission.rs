@@ -1,10 +1,10 @@
 //! `stage7 mission …`: look after missions.
 
-mod export;
-mod show;
+pub mod export;
+pub mod show;
 
 use super::{
-    deliver,
+    Signals, deliver,
     follow::{End, Following, typed},
 };
 use crate::{
@@ -45,7 +45,7 @@ pub async fn run(config: &Config, asked: Mission, json: bool) -> Result<Code, Er
             }
             let interactive = !json && io::stdin().is_terminal() && io::stderr().is_terminal();
             let until = timeout.map(|timeout| Instant::now() + timeout);
-            watch(home, Following { config, json, until, interactive, leaves_waiting: false }, id, out).await
+            watch(home, Following { config, json, until, interactive, leaves_waiting: false, signals: Signals::new()? }, id, out).await
         }
         Mission::Pause { id, reason } => tell(client, &id, "pause.requested", with("reason", reason), json).await,
         Mission::Resume { id } => tell(client, &id, "resume.requested", json!({}), json).await,
@@ -109,10 +109,10 @@ pub fn overview(state: &Value) -> Result<Overview, Error> {
     serde_json::from_value(state.clone()).map_err(|error| Error::failed(format!("the mission's state: {error}")))
 }
 
-async fn watch(mut home: Home, following: Following<'_>, id: MissionId, out: Option<std::path::PathBuf>) -> Result<Code, Error> {
+async fn watch(mut home: Home, mut following: Following<'_>, id: MissionId, out: Option<std::path::PathBuf>) -> Result<Code, Error> {
     let mut progress = Progress::new(following.json, id);
     let mut follower = Follower::new(id, None);
-    let end = following.to_the_end(&mut home, &mut follower, &mut progress).await?;
+    let end = following.until_end(&mut home, &mut follower, &mut progress).await?;
     let paths = match out.filter(|_| end == End::Ended) {
         Some(out) => deliver::fetch(&home.client, &follower.overview, &out).await?,
         None => Vec::new(),

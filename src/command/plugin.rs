@@ -1,6 +1,6 @@
 //! `stage7 plugin …`: verbs, what they are, and run by hand.
 
-use super::{follow::Following, run::{checked, through}};
+use super::{Signals, follow::Following, run::{checked, through}};
 use crate::{
     cli::{Plugin, PluginRun},
     client,
@@ -94,8 +94,16 @@ fn line(plugin: &Value) -> String {
 async fn by_hand(config: &Config, asked: PluginRun, json: bool) -> Result<Code, Error> {
     let goal = goal(&asked)?;
     let uploads = client::check(&asked.files, &asked.input)?;
-    let mut home = home::find_or_start(config, &super::note(json)).await?;
-    let ended = ran(&mut home, config, goal, &uploads, &asked).await;
+    let until = asked.timeout.map(|timeout| Instant::now() + timeout);
+    let mut signals = Signals::new()?;
+    let note = super::note(json);
+    let mut home = tokio::select! {
+        home = home::find_or_start(config, &note) => home?,
+        () = signals.next() => return Ok(Code::Interrupted),
+    };
+    // Standard output is for the outputs alone.
+    let following = Following { config, json: false, until, interactive: false, leaves_waiting: true, signals };
+    let ended = ran(&mut home, following, goal, &uploads).await;
     home.close().await;
     let (code, outputs) = ended?;
     match json {
@@ -105,7 +113,7 @@ async fn by_hand(config: &Config, asked: PluginRun, json: bool) -> Result<Code, 
     Ok(code)
 }
 
-async fn ran(home: &mut Home, config: &Config, goal: Goal, uploads: &[client::Upload], asked: &PluginRun) -> Result<(Code, Value), Error> {
+async fn ran(home: &mut Home, mut following: Following<'_>, goal: Goal, uploads: &[client::Upload]) -> Result<(Code, Value), Error> {
     let id = client::new_id();
     // Listened to before anything is said: lines are not stored.
     let mut lines = home.client.listen(subject::live(&home.client.tenant, home.client.mission_of(&id), "plugin.>")).await?;
@@ -115,16 +123,8 @@ async fn ran(home: &mut Home, config: &Config, goal: Goal, uploads: &[client::Up
         }
         std::future::pending().await
     };
-    let following = Following {
-        config,
-        // Standard output is for the outputs alone.
-        json: false,
-        until: asked.timeout.map(|timeout| Instant::now() + timeout),
-        interactive: false,
-        leaves_waiting: true,
-    };
     let (code, follower) = tokio::select! {
-        ended = through(home, &following, id, goal, uploads, None) => ended?,
+        ended = through(home, &mut following, id, goal, uploads, None) => ended?,
         never = live => never,
     };
     if code != Code::Completed {

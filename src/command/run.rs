@@ -1,7 +1,7 @@
 //! `stage7 run`: a goal, to its end.
 
 use super::{
-    deliver,
+    Signals, deliver,
     follow::{End, Following},
 };
 use crate::{
@@ -31,15 +31,22 @@ pub async fn run(config: &Config, asked: cli::Run, json: bool) -> Result<Code, E
     let goal = goal(&asked)?;
     let uploads = client::check(&asked.files, &goal.goal)?;
     deliver::prepare(&asked.out)?;
-    let mut home = home::find_or_start(config, &super::note(json)).await?;
-    let following = Following {
+    let until = asked.timeout.map(|timeout| Instant::now() + timeout);
+    let mut signals = Signals::new()?;
+    let note = super::note(json);
+    let mut home = tokio::select! {
+        home = home::find_or_start(config, &note) => home?,
+        () = signals.next() => return Ok(Code::Interrupted),
+    };
+    let mut following = Following {
         config,
         json,
-        until: asked.timeout.map(|timeout| Instant::now() + timeout),
+        until,
         interactive: !json && io::stdin().is_terminal() && io::stderr().is_terminal(),
         leaves_waiting: true,
+        signals,
     };
-    let ended = through(&mut home, &following, new_id(), goal, &uploads, Some(&asked.out)).await;
+    let ended = through(&mut home, &mut following, new_id(), goal, &uploads, Some(&asked.out)).await;
     home.close().await;
     ended.map(|(code, _)| code)
 }
@@ -47,23 +54,29 @@ pub async fn run(config: &Config, asked: cli::Run, json: bool) -> Result<Code, E
 /// Submits a goal as the event `id` and follows it to its end; gives the mission as it ended.
 pub async fn through(
     home: &mut Home,
-    following: &Following<'_>,
+    following: &mut Following<'_>,
     id: String,
     mut goal: Goal,
     uploads: &[Upload],
     out: Option<&Path>,
 ) -> Result<(Code, Follower), Error> {
     let mut progress = Progress::new(following.json, home.client.mission_of(&id));
-    for upload in uploads {
-        let file = home.client.put(upload).await?;
-        progress.sent(&file.name, file.stored.as_ref().map_or(0, |stored| stored.size));
-        goal.files.push(file);
-    }
-    let data = serde_json::to_value(&goal).map_err(|error| Error::failed(error.to_string()))?;
-    let mission = home.client.submit(&id, &data).await?;
+    let submitting = async {
+        for upload in uploads {
+            let file = home.client.put(upload).await?;
+            progress.sent(&file.name, file.stored.as_ref().map_or(0, |stored| stored.size));
+            goal.files.push(file);
+        }
+        let data = serde_json::to_value(&goal).map_err(|error| Error::failed(error.to_string()))?;
+        Ok::<_, Error>(home.client.submit(&id, &data).await?)
+    };
+    let mission = tokio::select! {
+        mission = submitting => mission?,
+        () = following.signals.next() => return Err(Error::interrupted("nothing was begun")),
+    };
     progress.submitted();
     let mut follower = Follower::new(mission, Some(id));
-    let mut end = following.to_the_end(home, &mut follower, &mut progress).await?;
+    let mut end = following.until_end(home, &mut follower, &mut progress).await?;
     if end == End::Interrupted && home.is_own() {
         // Nobody would go on with it.
         end = following.abort(home, &mut follower, &mut progress).await?;
@@ -81,7 +94,7 @@ pub async fn through(
 
 /// The goal as it will be submitted, checked as the door will check it.
 fn goal(asked: &cli::Run) -> Result<Goal, Error> {
-    let plan = asked.plan.as_ref().map(|path| read_plan(path)).transpose()?;
+    let plan = asked.plan.as_ref().map(read_plan).transpose()?;
     let planned = || asked.plan.as_ref().map(|path| format!("Run the plan {}", path.file_name().unwrap_or_default().to_string_lossy()));
     let goal = Goal {
         goal: asked.goal.clone().or_else(planned).unwrap_or_default(),
@@ -114,6 +127,10 @@ fn read_plan(path: &PathBuf) -> Result<Plan, Error> {
     }
     let text = fs::read(path).map_err(|error| wrong(error.to_string()))?;
     let value: Value = serde_json::from_slice(&text).map_err(|error| wrong(format!("is no JSON: {error}")))?;
+    // Serde takes a list for an object, field by field.
+    if !value.is_object() {
+        return Err(wrong("is no plan {\"steps\": […]}".into()));
+    }
     // `untagged` inputs tell too little when they fail: name the step.
     for (i, step) in value["steps"].as_array().into_iter().flatten().enumerate() {
         serde_json::from_value::<schemas::plan::Step>(step.clone()).map_err(|error| wrong(format!("/steps/{i}: {error}")))?;

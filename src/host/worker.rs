@@ -100,7 +100,7 @@ impl Part {
         let version = WORKER_VERSION.to_string();
         let options = || decider::Options::new(version.clone());
         match self {
-            Self::Control => stop.cancelled().await /*TEMP*/,
+            Self::Control => decider::run::<mission_control::Control>(Arc::new(log), options(), stop).await?,
             Self::Intake => {
                 let options = mission_control::intake::Options { limits: config.limits.clone(), worker_version: version };
                 mission_control::intake::run(log, options, stop).await?;

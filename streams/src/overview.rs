@@ -243,11 +243,7 @@ impl Overview {
             }),
             Fact::QuestionAnswered(said) => self.answered(said, event.time),
             Fact::QuestionDismissed(said) => self.close_question(said.question, question::Status::Dismissed),
-            Fact::BudgetRaised(raised) => {
-                self.budget.max_cost_usd = raised.max_cost_usd.or(self.budget.max_cost_usd);
-                self.budget.max_tokens = raised.max_tokens.or(self.budget.max_tokens);
-                self.budget.max_calls = raised.max_calls.or(self.budget.max_calls);
-            }
+            Fact::BudgetRaised(raised) => self.raised(raised, event.time),
             Fact::FileAdded(added) => {
                 self.files.insert(added.path.clone(), added.file.clone());
             }

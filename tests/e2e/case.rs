@@ -2,6 +2,7 @@
 
 mod abort;
 mod command;
+mod crash;
 mod exit;
 mod pause;
 mod question;
@@ -38,6 +39,7 @@ suite! {
     question::questions_are_answered_while_other_branches_go_on,
     question::only_fitting_answers_are_taken,
     retry::a_retried_mission_keeps_what_was_done,
+    crash::a_mission_survives_kill_9_of_everything,
     command::every_command_of_a_mission,
     command::plugins_are_listed_shown_and_run,
     exit::codes_say_how_it_ended,

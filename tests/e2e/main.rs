@@ -4,7 +4,6 @@
 
 mod bad;
 mod case;
-mod crash;
 mod log;
 mod model;
 mod openai;

@@ -49,18 +49,15 @@ impl Process {
         }
     }
 
-    pub fn has_ended(&mut self) -> bool {
-        self.status().is_some()
-    }
-
     /// All that it wrote so far.
     pub fn said(&self) -> String {
-        ["out", "err"].map(|ending| fs::read_to_string(self.log.with_extension(ending)).unwrap_or_default()).concat()
+        said(&self.log)
     }
 
     /// Waits for its end.
     pub fn end(mut self) -> Ended {
-        let status = eventually(&format!("`{}` ends", self.name), || self.said(), || self.child.try_wait().unwrap());
+        let Self { child, name, log } = &mut self;
+        let status = eventually(&format!("`{name}` ends"), || said(log), || child.try_wait().unwrap());
         let read = |ending: &str| String::from_utf8_lossy(&fs::read(self.log.with_extension(ending)).unwrap()).into_owned();
         Ended { name: self.name.clone(), code: status.code(), stdout: read("out"), stderr: read("err") }
     }
@@ -123,6 +120,10 @@ impl Ended {
         assert_eq!(lines.len(), 1, "`{}`:\n{}", self.name, self.stdout);
         lines.remove(0)
     }
+}
+
+fn said(log: &Path) -> String {
+    ["out", "err"].map(|ending| fs::read(log.with_extension(ending)).unwrap_or_default()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
 }
 
 /// Sends a signal to a process, should there be one.

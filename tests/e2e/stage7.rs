@@ -46,10 +46,18 @@ pub struct Stage7 {
     pub layout: Layout,
     /// Dropped, and so ended, before the server.
     processes: Mutex<Vec<Process>>,
-    server: Option<(Managed, Runtime)>,
+    server: Option<Server>,
     env: Vec<(String, String)>,
     calls: AtomicU64,
     dir: TempDir,
+}
+
+/// A nats-server that is not `up`'s.
+struct Server {
+    url: String,
+    /// The folder with all keys.
+    keys: PathBuf,
+    running: Mutex<Option<(Managed, Runtime)>>,
 }
 
 /// The one that the tests of a layout share while any of them runs.
@@ -83,9 +91,9 @@ impl Stage7 {
         let server = (layout == Layout::Split).then(|| serve(dir.path()));
         let this = Self { layout, processes: Mutex::default(), server, env, calls: AtomicU64::new(0), dir };
         fs::create_dir(this.path("client")).unwrap();
-        if let Some((server, _)) = &this.server {
-            let creds = server.ring().dir().to_string_lossy().into_owned();
-            this.command(&["setup", "--nats", server.url(), "--creds", &creds], &this.path("client")).ended(&this).code(0);
+        if let Some(server) = &this.server {
+            let keys = server.keys.display().to_string();
+            this.command(&["setup", "--nats", &server.url, "--creds", &keys], &this.path("client")).ended(&this).code(0);
         }
         this
     }
@@ -105,15 +113,15 @@ impl Stage7 {
 
     /// Starts one worker, where nothing is but its own key.
     pub fn run_worker(&self, worker: &str) {
-        let (server, _) = self.server.as_ref().expect("the layout has a server of its own");
+        let server = self.server.as_ref().expect("the layout has a server of its own");
         let (_, user) = WORKERS.iter().find(|(name, _)| *name == worker).expect("a worker");
         let (home, keys) = (self.path(worker), self.path(&format!("keys-{worker}")));
         for dir in [&home, &keys] {
             fs::create_dir_all(dir).unwrap();
         }
         let key = format!("{user}.nk");
-        fs::copy(server.ring().dir().join(&key), keys.join(&key)).unwrap();
-        let command = self.command(&["worker", worker, "--nats", server.url(), "--creds", keys.to_str().unwrap()], &home);
+        fs::copy(server.keys.join(&key), keys.join(&key)).unwrap();
+        let command = self.command(&["worker", worker, "--nats", &server.url, "--creds", keys.to_str().unwrap()], &home);
         let process = command.started(self, worker);
         self.processes.lock().unwrap().push(process);
     }
@@ -137,15 +145,22 @@ impl Stage7 {
         all.into_iter().for_each(Process::stop);
     }
 
-    /// `kill -9` of all its processes and of the server that `up` started.
+    /// `kill -9` of all its processes and of the server.
     pub fn kill(&self) {
-        let nats = self.up().and_then(|up| up["nats_pid"].as_u64());
+        let nats = match &self.server {
+            Some(server) => server.running.lock().unwrap().as_ref().map(|(managed, _)| managed.pid()),
+            None => self.nats_pid(),
+        };
         let mut all = std::mem::take(&mut *self.processes.lock().unwrap());
         all.iter_mut().for_each(Process::kill);
-        if let Some(nats) = nats.and_then(|pid| u32::try_from(pid).ok()) {
-            signal(nats, Signal::KILL);
-            gone(nats);
-        }
+        let nats = nats.expect("the server runs");
+        signal(nats, Signal::KILL);
+        gone(nats);
+    }
+
+    /// The server that `up` started.
+    fn nats_pid(&self) -> Option<u32> {
+        self.up()?["nats_pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
     }
 
     /// `up.json` as it stands.
@@ -175,7 +190,7 @@ impl Stage7 {
     /// Where the server is, and the file with the key of a user.
     pub fn address(&self) -> (String, PathBuf) {
         match &self.server {
-            Some((server, _)) => (server.url().into(), server.ring().dir().join("default.nk")),
+            Some(server) => (server.url.clone(), server.keys.join("default.nk")),
             None => (self.up().expect("it runs")["nats_url"].as_str().unwrap().into(), self.path("data/creds/default.nk")),
         }
     }
@@ -189,11 +204,10 @@ impl Stage7 {
     /// The command as a client gives it.
     pub fn client(&self, args: &[&str]) -> Command {
         let mut all: Vec<String> = args.iter().map(ToString::to_string).collect();
-        let own = match &self.server {
-            Some((server, _)) => ["--nats".into(), server.url().into(), "--creds".into(), server.ring().dir().join("default.nk").display().to_string()].to_vec(),
-            None => ["--data".into(), self.path("data").display().to_string()].to_vec(),
-        };
-        all.extend(own);
+        match &self.server {
+            Some(server) => all.extend(["--nats".into(), server.url.clone(), "--creds".into(), server.keys.join("default.nk").display().to_string()]),
+            None => all.extend(["--data".into(), self.path("data").display().to_string()]),
+        }
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
         self.command(&all, &self.path("client"))
     }
@@ -268,12 +282,12 @@ impl Stage7 {
 impl Drop for Stage7 {
     fn drop(&mut self) {
         self.stop();
-        if let Some((server, runtime)) = self.server.take() {
+        let server = self.server.take().and_then(|server| server.running.into_inner().ok().flatten());
+        if let Some((server, runtime)) = server {
             runtime.block_on(server.stop());
         }
         // One that was killed left its server behind.
-        let nats = self.up().and_then(|up| up["nats_pid"].as_u64()).and_then(|pid| u32::try_from(pid).ok());
-        nats.into_iter().for_each(|pid| signal(pid, Signal::KILL));
+        self.nats_pid().into_iter().for_each(|pid| signal(pid, Signal::KILL));
         if std::thread::panicking() {
             eprintln!("{}", self.logs());
         }
@@ -304,12 +318,12 @@ fn environment() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
 
 /// A nats-server as somebody else would run it.
 #[expect(clippy::disallowed_methods, reason = "where a nats-server is, the environment says")]
-fn serve(dir: &Path) -> (Managed, Runtime) {
+fn serve(dir: &Path) -> Server {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let server = runtime.block_on(async {
         let places = Places::from_vars(|name| std::env::var_os(name));
         let binary = find(&places, &|line| eprintln!("{line}")).await.unwrap();
         Managed::start(Options::new(dir.join("server"), &binary)).await.unwrap()
     });
-    (server, runtime)
+    Server { url: server.url().into(), keys: server.ring().dir().into(), running: Mutex::new(Some((server, runtime))) }
 }

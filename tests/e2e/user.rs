@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use std::{
     path::Path,
     sync::{Arc, Mutex, atomic::{AtomicU64, Ordering}},
-    time::Duration,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -137,12 +136,5 @@ impl User {
             });
         });
         heard
-    }
-
-    /// A request that is sent once; `None` when nobody is there for it.
-    pub fn ask_once(&self, subject: &str, body: &Value) -> Option<Value> {
-        let asked = self.client.request(subject.to_string(), body.to_string().into());
-        let asked = self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), asked).await });
-        serde_json::from_slice(&asked.ok()?.ok()?.payload).ok()
     }
 }

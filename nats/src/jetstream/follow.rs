@@ -1,37 +1,29 @@
 //! The consumer of a decider: one instance at a time, in order.
 
-use super::{JetStream, message};
-use crate::log::{Deliveries, Delivery, ReadError};
-use async_nats::jetstream::consumer::{PullConsumer, pull};
+use super::{JetStream, pull::Puller};
+use crate::log::{Deliveries, Delivery, Log, ReadError};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
-use std::time::Duration;
-use streams::record::Record;
 
 /// The pin is renewed by pull requests only: a larger batch would lose it while being worked on.
 const BATCH: usize = 200;
-/// How long one pull request stands; also how soon a lost one is noticed.
-const EXPIRY: Duration = Duration::from_secs(1);
 
 pub struct Follow {
     log: JetStream,
-    stream: String,
-    name: String,
+    stream: &'static str,
+    consumer: String,
     group: &'static str,
-    messages: pull::Stream,
+    puller: Puller,
 }
 
 impl Follow {
-    pub async fn start(log: JetStream, name: &str, group: &'static str) -> Result<Self, ReadError> {
-        let consumer = log.consumer(name).await?;
-        let stream = consumer.cached_info().stream_name.clone();
-        let messages = messages(&consumer, group).await?;
-        Ok(Self { log, stream, name: name.into(), group, messages })
+    pub async fn start(log: JetStream, stream: &'static str, consumer: &str, group: &'static str) -> Result<Self, ReadError> {
+        let puller = Puller::start(log.clone(), stream, consumer, Some(group)).await?;
+        Ok(Self { log, stream, consumer: consumer.into(), group, puller })
     }
 
     async fn call(&self, verb: &str, payload: Bytes) -> Result<(), ReadError> {
-        let subject = format!("$JS.API.CONSUMER.{verb}.{}.{}", self.stream, self.name);
+        let subject = format!("$JS.API.CONSUMER.{verb}.{}.{}", self.stream, self.consumer);
         let request = tokio::time::timeout(super::TIMEOUT, self.log.client.request(subject, payload)).await;
         let answer = request.map_err(|_| ReadError::Unknown(format!("{verb} took too long")))?;
         let answer = answer.map_err(|e| ReadError::Unknown(e.to_string()))?;
@@ -43,43 +35,22 @@ impl Follow {
     }
 }
 
-async fn messages(consumer: &PullConsumer, group: &str) -> Result<pull::Stream, ReadError> {
-    let stream = consumer.stream().group(group).max_messages_per_batch(BATCH).expires(EXPIRY).heartbeat(EXPIRY / 3);
-    stream.messages().await.map_err(|e| ReadError::Unknown(e.to_string()))
-}
-
 #[async_trait]
 impl Deliveries for Follow {
     async fn next(&mut self) -> Result<Option<Delivery>, ReadError> {
-        let message = match tokio::time::timeout(EXPIRY, self.messages.next()).await {
-            Err(_) => return Ok(None),
-            // Missed heartbeats and lost pulls end the library's stream: begin another.
-            Ok(None) => {
-                let consumer = self.log.consumer(&self.name).await?;
-                self.messages = messages(&consumer, self.group).await?;
-                return Ok(None);
-            }
-            Ok(Some(Err(error))) => return Err(ReadError::Unknown(error.to_string())),
-            Ok(Some(Ok(message))) => message,
-        };
-        let info = message.info().map_err(|e| ReadError::Unknown(e.to_string()))?;
-        let (seq, consumer_seq, delivered) = (info.stream_sequence, info.consumer_sequence, info.delivered.unsigned_abs());
-        let message = message.message;
-        let headers = message.headers.unwrap_or_default();
-        // The server's own value is the last: a publisher can send this header too.
-        let pin = headers.get_last("Nats-Pin-Id").map(|value| value.as_str().to_string());
-        let record = Record {
-            seq,
-            subject: message.subject.to_string(),
-            headers: message::stored(&headers, &["Nats-Pin-Id"]),
-            payload: message.payload,
-        };
-        let ack = message.reply.map(|subject| subject.to_string()).unwrap_or_default();
-        Ok(Some(Delivery { record, consumer_seq, delivered, pin, ack }))
+        self.puller.want(BATCH).await?;
+        let pulled = self.puller.next().await?;
+        Ok(pulled.map(|pulled| Delivery {
+            record: pulled.record,
+            consumer_seq: pulled.consumer_seq,
+            delivered: pulled.delivered,
+            pin: pulled.pin,
+            ack: pulled.ack,
+        }))
     }
 
     async fn ack_through(&mut self, ack: &str) -> Result<(), ReadError> {
-        self.log.client.publish(ack.to_string(), Bytes::new()).await.map_err(|e| ReadError::Unknown(e.to_string()))
+        self.log.ack(ack).await
     }
 
     async fn reset(&mut self) -> Result<(), ReadError> {

@@ -21,7 +21,7 @@ fn structured() -> Value {
     goal("/test", "1", &json!({"goal": "count"}))
 }
 
-/// Binary mode with one header put, replaced or (empty name for a value) taken away.
+/// Binary mode with one header put in place of its like, or (`None`) taken away; a fault as its place.
 fn binary(change: Option<(&str, Option<&str>)>, body: &[u8]) -> Result<CloudEvent, String> {
     let mut all = headers(&BINARY);
     if let Some((name, value)) = change {

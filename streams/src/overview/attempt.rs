@@ -47,13 +47,6 @@ impl Overview {
         (step.attempt == attempt && step.status.is_open()).then_some(i)
     }
 
-    /// The place of a step whose attempt has no last word of control's.
-    fn live_step(&self, step: &str, attempt: u32) -> Option<usize> {
-        let i = self.graph.find(step)?;
-        let step = &self.steps[i];
-        (step.attempt == attempt && !step.status.has_ended()).then_some(i)
-    }
-
     /// Changes the status of a step, and with it what its agent is doing.
     pub(super) fn set(&mut self, i: usize, status: Status) {
         let step = &mut self.steps[i];
@@ -171,7 +164,12 @@ impl Overview {
     }
 
     pub(super) fn failed(&mut self, said: &schemas::control::StepFailed, at: Time) {
-        let Some(i) = self.live_step(&said.step, said.attempt) else { return };
+        let Some(i) = self.graph.find(&said.step) else { return };
+        // It may fail before anybody was at it.
+        if self.steps[i].status.has_ended() || said.attempt < self.steps[i].attempt {
+            return;
+        }
+        self.steps[i].attempt = said.attempt;
         self.fail(i, said.class, &said.message, at);
         self.end(i, Status::Failed, at);
         self.block(i, i);

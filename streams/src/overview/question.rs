@@ -6,7 +6,7 @@ use schemas::{
     Event, EventId, Fact, Time, Value,
     agent::{AnswerType, QuestionAsked},
     control::{Purpose, TimerSet},
-    user::QuestionAnswered,
+    user::{BudgetRaised, QuestionAnswered},
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,10 +74,30 @@ impl Overview {
 
     pub(super) fn answered(&mut self, said: &QuestionAnswered, at: Time) {
         let Some(question) = self.index.questions.get(&said.question).map(|&i| &mut self.questions[i]) else { return };
-        if question.status == Status::Open && question.admits(&said.answer) {
+        // Control's own is about the budget: to raise it takes figures.
+        let closes = question.agent.is_some() || said.answer != "raise";
+        if question.status == Status::Open && closes && question.admits(&said.answer) {
             question.answer = Some(said.answer.clone());
             question.answered = Some(at);
             self.close_question(said.question, Status::Answered);
+        }
+    }
+
+    /// What control asked about the budget is answered by raising it.
+    pub(super) fn raised(&mut self, raised: &BudgetRaised, at: Time) {
+        let budget = &mut self.budget;
+        budget.max_cost_usd = raised.max_cost_usd.or(budget.max_cost_usd);
+        budget.max_tokens = raised.max_tokens.or(budget.max_tokens);
+        budget.max_calls = raised.max_calls.or(budget.max_calls);
+        let open = self.questions.iter_mut().filter(|question| question.agent.is_none() && question.status == Status::Open);
+        let closed: Vec<EventId> = open
+            .map(|question| {
+                (question.answer, question.answered) = (Some("raise".into()), Some(at));
+                question.id
+            })
+            .collect();
+        for question in closed {
+            self.close_question(question, Status::Answered);
         }
     }
 

@@ -8,7 +8,7 @@ use schemas::{
     limits::Limits,
     plan::{self, Input as Wanted, Plan},
     timer::TimerFired,
-    user::{FileAdded, MessageSaid, QuestionAnswered},
+    user::{BudgetRaised, FileAdded, MessageSaid, QuestionAnswered},
     value::Form,
 };
 use serde_json::json;
@@ -251,6 +251,21 @@ fn a_question_is_closed_once_and_its_step_goes_on() {
     let asked = &log.overview.questions[0];
     assert_eq!((asked.status, asked.answer.clone()), (Asked::Answered, Some(json!("b"))));
     assert_eq!((log.overview.status, log.statuses()[0].1), (Status::Running, S::Running));
+}
+
+#[test]
+fn what_control_asks_about_the_budget_is_answered_by_raising_it() {
+    let mut log = Log::planned(chain());
+    log.assign("a", 1);
+    let question = log.say(Writer::Control, QuestionAsked {
+        step: "a".into(), attempt: 1, agent: None, text: "Raise it?".into(),
+        answer: AnswerType::Choice, choices: vec!["raise".into(), "stop".into()], expires: None,
+    });
+    log.say(Writer::User, QuestionAnswered { question, answer: json!("raise") });
+    assert_eq!((log.overview.questions[0].status, log.statuses()[0].1), (Asked::Open, S::Waiting), "by how much is not said");
+    log.say(Writer::User, BudgetRaised { max_calls: Some(5), ..Default::default() });
+    assert_eq!((log.overview.questions[0].status, log.statuses()[0].1), (Asked::Answered, S::Running));
+    assert_eq!(log.overview.budget.max_calls, Some(5));
 }
 
 #[test]

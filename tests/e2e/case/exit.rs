@@ -1,7 +1,7 @@
 //! Exit codes, and the commands that need nobody.
 
 use crate::{
-    plan::{ask, goal, query, turns},
+    plan::{ask, query, turns},
     stage7::{Layout, shared},
 };
 use nats::key::Seed;

@@ -93,7 +93,7 @@ impl Row<'_> {
 
     pub fn failed(&self, step: &str, attempt: u32) -> Result<()> {
         self.rows
-            .prepare_cached("UPDATE step SET status = 'failed', ended = ?4 WHERE mission = ?1 AND id = ?2 AND status IN ('pending', 'assigned') AND attempt = ?3")?
+            .prepare_cached("UPDATE step SET status = 'failed', ended = ?4, attempt = ?3 WHERE mission = ?1 AND id = ?2 AND status IN ('pending', 'assigned') AND attempt <= ?3")?
             .execute(params![self.mission, step, attempt, self.at.0])
             .map(|_| ())
     }

@@ -1,5 +1,11 @@
 //! The librarian against a real nats-server.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and it sees the clock and the environment"
+)]
+
 mod fixture;
 
 use fixture::{Server, goals, mission};

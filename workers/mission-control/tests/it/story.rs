@@ -196,3 +196,61 @@ fn too_many_events_and_too_much_time_end_a_mission_in_clear_words() {
     assert_eq!(mission.words()[0], "timer.set");
     assert_eq!(fires(&mut mission, |p| *p == Purpose::Deadline), ["mission.failed budget"]);
 }
+
+#[test]
+fn an_answer_around_a_failure_is_what_the_failed_step_was_to_give() {
+    let mut mission = Mission::new(created(None, Limits::default(), Budget::default()));
+    mission.words();
+    let proposal = |step: &str, plan| PlanProposed { step: step.into(), attempt: 1, call: EventId(uuid::Uuid::from_u128(1)), plan };
+    let steps = json!({"steps": [{"id": "a", "verb": "WORK"}, {"id": "b", "verb": "WORK", "after": ["a"]}]});
+    mission.say(Writer::Agent, proposal("_plan", steps).into(), Tail::Bare);
+    mission.words();
+    faults(&mut mission, "a", 1, Class::Permanent);
+    mission.say(Writer::Agent, proposal("_recover-a", json!({"answer": "so"})).into(), Tail::Bare);
+    assert_eq!(mission.words(), ["plan.accepted _recover-a", "step.assigned b/1"]);
+    assert_eq!(completes(&mut mission, "b", 1), ["mission.completed"]);
+}
+
+#[test]
+fn a_used_up_budget_lets_the_mission_wait_though_other_steps_go_on() {
+    let mut mission = with_plan(json!([{"id": "a", "verb": "THINK"}, {"id": "b", "verb": "WORK"}, {"id": "c", "verb": "WORK", "after": ["b"]}]));
+    mission.words();
+    mission.say(Writer::Agent, BudgetShort { step: "a".into(), attempt: 1, message: "0 calls left".into() }.into(), Tail::Bare);
+    assert_eq!(mission.words(), ["budget.reached", "question.asked a/1", "mission.waiting"]);
+    assert_eq!(completes(&mut mission, "b", 1), ["step.assigned c/1"]);
+    assert!(completes(&mut mission, "c", 1).is_empty());
+    assert_eq!(user(&mut mission, user::BudgetRaised { max_calls: Some(9), ..Default::default() }), ["mission.resumed"]);
+}
+
+#[test]
+fn a_step_whose_question_is_answered_takes_a_slot_again() {
+    let limits = Limits { slots: 1, ..Limits::default() };
+    let steps = json!([{"id": "a", "verb": "THINK"}, {"id": "b", "verb": "WORK"}, {"id": "c", "verb": "WORK"}]);
+    let mut mission = Mission::new(created(plan(steps), limits, Budget::default()));
+    mission.words();
+    let asked = QuestionAsked { step: "a".into(), attempt: 1, agent: None, text: "?".into(), answer: AnswerType::Text, choices: Vec::new(), expires: None };
+    let question = mission.say(Writer::Agent, asked.into(), Tail::Bare);
+    assert_eq!(mission.words(), ["agent.spawned executor-1", "step.assigned b/1"]);
+    assert!(user(&mut mission, user::QuestionAnswered { question, answer: json!("x") }).is_empty());
+    assert!(completes(&mut mission, "b", 1).is_empty(), "the slot is taken by the step that was answered");
+    assert_eq!(completes(&mut mission, "a", 1), ["step.assigned c/1"]);
+}
+
+#[test]
+fn a_step_that_a_person_tries_again_has_all_its_retries_again() {
+    let mut mission = with_plan(json!([{"id": "a", "verb": "WORK", "retries": 1}]));
+    mission.words();
+    faults(&mut mission, "a", 1, Class::Transient);
+    fires(&mut mission, |p| matches!(p, Purpose::Retry { .. }));
+    assert_eq!(faults(&mut mission, "a", 2, Class::Lost), ["step.failed a/2/lost", "mission.failed lost"]);
+    assert_eq!(user(&mut mission, user::RetryRequested::default()), ["mission.retried", "step.assigned a/3"]);
+    assert_eq!(faults(&mut mission, "a", 3, Class::Transient), ["timer.set"]);
+}
+
+#[test]
+fn a_mission_that_completes_leaves_no_deadline() {
+    let budget = Budget { max_seconds: Some(3.0), ..Budget::default() };
+    let mut mission = Mission::new(created(plan(json!([{"id": "a", "verb": "WORK"}])), Limits::default(), budget));
+    mission.words();
+    assert_eq!(completes(&mut mission, "a", 1), ["timer.cleared", "mission.completed"]);
+}

@@ -1,0 +1,144 @@
+//! Pull requests, and what comes of them.
+//!
+//! Written here rather than taken from the library: its stream asks for the consumer's description
+//! first (an effect's account, which has no JetStream of its own, gets two answers to that), and it
+//! was seen to stop asking when its waiting was given up and taken up again.
+
+use super::{JetStream, message};
+use crate::log::ReadError;
+use async_nats::{Message, StatusCode, Subscriber, jetstream};
+use futures::StreamExt;
+use serde_json::json;
+use std::{collections::BTreeMap, time::Duration};
+use streams::record::Record;
+use tokio::time::Instant;
+
+/// How long one request stands; also how soon the next one shows a standby that the pin is free.
+pub const EXPIRY: Duration = Duration::from_secs(1);
+/// The server says when one ends; if it can't, it is over by then.
+const OVER: Duration = Duration::from_secs(3);
+
+/// One message of a consumer.
+pub struct Pulled {
+    pub record: Record,
+    pub consumer_seq: u64,
+    /// 1 the first time.
+    pub delivered: u64,
+    /// Whose turn it is, when the consumer is pinned.
+    pub pin: Option<String>,
+    pub ack: String,
+}
+
+/// The standing requests to one consumer.
+pub struct Puller {
+    log: JetStream,
+    /// `$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}`
+    subject: String,
+    /// The priority group of a pinned consumer.
+    group: Option<&'static str>,
+    pin: Option<String>,
+    inbox: String,
+    answers: Subscriber,
+    /// By number, with when they are over.
+    standing: BTreeMap<u64, Instant>,
+    next: u64,
+    /// Asked for and not yet come.
+    asked: usize,
+}
+
+impl Puller {
+    pub async fn start(log: JetStream, stream: &str, consumer: &str, group: Option<&'static str>) -> Result<Self, ReadError> {
+        let inbox = log.client.new_inbox();
+        let answers = log.client.subscribe(format!("{inbox}.*")).await.map_err(|e| ReadError::Unknown(e.to_string()))?;
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
+        Ok(Self { log, subject, group, pin: None, inbox, answers, standing: BTreeMap::new(), next: 0, asked: 0 })
+    }
+
+    /// Asks for more once half of `most` or less is on its way: few requests under load, and never
+    /// more on the way than wanted.
+    pub async fn want(&mut self, most: usize) -> Result<(), ReadError> {
+        self.forget_lost();
+        let more = most.saturating_sub(self.asked);
+        if more == 0 || more * 2 < most {
+            return Ok(());
+        }
+        let mut body = json!({"batch": more, "expires": EXPIRY.as_nanos() as u64});
+        if let Some(group) = self.group {
+            body["group"] = group.into();
+        }
+        if let Some(pin) = &self.pin {
+            body["id"] = pin.as_str().into();
+        }
+        self.next += 1;
+        let reply = format!("{}.{}", self.inbox, self.next);
+        // Noted before it is sent: a dropped future must not lose count of what is asked.
+        self.standing.insert(self.next, Instant::now() + OVER);
+        self.asked += more;
+        let sent = self.log.client.publish_with_reply(self.subject.clone(), reply, body.to_string().into()).await;
+        sent.map_err(|e| ReadError::Unknown(e.to_string()))
+    }
+
+    /// Waits for the next message; `None` after a second without one. Dropping the future loses
+    /// nothing.
+    pub async fn next(&mut self) -> Result<Option<Pulled>, ReadError> {
+        let message = match tokio::time::timeout(EXPIRY, self.answers.next()).await {
+            Err(_) => return Ok(None),
+            Ok(None) => return Err(ReadError::Unknown("the connection was closed".into())),
+            Ok(Some(message)) => message,
+        };
+        // A status is a message without a place to acknowledge it.
+        if message.reply.is_none() {
+            return self.status(&message).map(|()| None);
+        }
+        self.asked = self.asked.saturating_sub(1);
+        let message = jetstream::Message { message, context: self.log.context.clone() };
+        let info = message.info().map_err(|e| ReadError::Unknown(e.to_string()))?;
+        let (seq, consumer_seq, delivered) = (info.stream_sequence, info.consumer_sequence, info.delivered.unsigned_abs());
+        let message = message.message;
+        let headers = message.headers.unwrap_or_default();
+        // The server's own value is the last: a publisher can send this header too.
+        let pin = self.group.and_then(|_| headers.get_last("Nats-Pin-Id")).map(|value| value.as_str().to_string());
+        if pin.is_some() {
+            self.pin.clone_from(&pin);
+        }
+        let record = Record {
+            seq,
+            subject: message.subject.to_string(),
+            headers: message::stored(&headers, if self.group.is_some() { &["Nats-Pin-Id"] } else { &[] }),
+            payload: message.payload,
+        };
+        let ack = message.reply.map(|subject| subject.to_string()).unwrap_or_default();
+        Ok(Some(Pulled { record, consumer_seq, delivered, pin, ack }))
+    }
+
+    fn status(&mut self, message: &Message) -> Result<(), ReadError> {
+        let number: Option<u64> = message.subject.rsplit('.').next().and_then(|n| n.parse().ok());
+        let header = |name: &str| message.headers.as_ref().and_then(|headers| headers.get_last(name)).and_then(|n| n.as_str().parse().ok());
+        let left = header("Nats-Pending-Messages").unwrap_or(0usize);
+        if message.status == Some(StatusCode::PIN_ID_MISMATCH) {
+            // Another has the pin now: ask without one, and wait for a turn.
+            self.pin = None;
+        }
+        if message.status != Some(StatusCode::IDLE_HEARTBEAT) {
+            if let Some(number) = number {
+                self.standing.remove(&number);
+            }
+            self.asked = self.asked.saturating_sub(left);
+            self.forget_lost();
+        }
+        match message.status {
+            // Nobody answers: the server, or its stream, is on its way up.
+            Some(StatusCode::NO_RESPONDERS) => Err(ReadError::Unknown("nobody answers".into())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Requests that a cut connection or a restart swallowed.
+    fn forget_lost(&mut self) {
+        let now = Instant::now();
+        self.standing.retain(|_, over| *over > now);
+        if self.standing.is_empty() {
+            self.asked = 0;
+        }
+    }
+}

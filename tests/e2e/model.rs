@@ -1,0 +1,116 @@
+//! A mission that a model plans and writes, with all that goes wrong on the way.
+
+use crate::{
+    openai::{MODEL, Reply, Server, TOKENS},
+    stage7::{Layout, Stage7},
+};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+const KEY: &str = "sk-test-5f1b7c-never-to-be-seen";
+const POEM: &str = "Rösti,\n\"golden\" {brown} 🥔\n";
+
+fn plan(source: &str) -> String {
+    json!({"steps": [
+        {"id": "rows", "verb": "DATA_TOOLKIT", "inputs": {"operation": {"value": "query"}, "data": {"value": [3, 1, 2]}, "query": {"value": "sort"}},
+            "outputs": {"data": {"type": "array", "deliverable": "rows.json"}}},
+        {"id": "poem", "verb": "THINK", "description": "Write it",
+            "inputs": {"prompt": {"value": "A poem about {rows}"}, "rows": {"from": source, "output": "data"}},
+            "outputs": {"text": {"type": "string", "deliverable": "poem.md"}}},
+    ]}).to_string()
+}
+
+/// What the model says, the nth time it is asked for a plan.
+fn planned(nth: usize) -> Reply {
+    match nth {
+        0 => Reply::Error(429, "Retry-After: 1\r\n", "slow down".into()),
+        1 => Reply::Error(500, "", "out of order".into()),
+        2 => Reply::Text("Let me think about that: first, potatoes.".into()),
+        // Well-formed, but from a step that is not there.
+        3 => Reply::Text(plan("columns")),
+        _ => Reply::Text(format!("Here you are:\n```json\n{}\n```\nGood luck!", plan("rows"))),
+    }
+}
+
+/// Where in the files below the text stands, with what is around it.
+fn holding(dir: &Path, text: &str, found: &mut Vec<String>) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            holding(&entry.path(), text, found);
+        } else if let Ok(all) = fs::read(entry.path()) {
+            let all = String::from_utf8_lossy(&all);
+            let lines = all.lines().filter(|line| line.contains(text)).map(|line| format!("{}: {line}", entry.path().display()));
+            found.extend(lines);
+        }
+    }
+}
+
+#[test]
+fn a_model_plans_and_writes_a_mission() {
+    let asked = AtomicUsize::new(0);
+    let server = Server::start(move |chat| {
+        let text = chat.text();
+        if text.contains("locked garden") {
+            // Some servers say which key it was.
+            return Reply::Error(401, "", format!("Incorrect API key provided: {KEY}"));
+        }
+        match chat.body["response_format"]["type"].as_str() {
+            Some(_) => planned(asked.fetch_add(1, Ordering::Relaxed)),
+            None => Reply::Text(POEM.into()),
+        }
+    });
+    let stage7 = Stage7::start_with(Layout::One, &[("OPENAI_API_URL", &server.url), ("OPENAI_API_KEY", KEY), ("STAGE7_BACKOFF", "0.2")]);
+    let user = stage7.user();
+    let live = user.listen("stage7.live.default.>");
+    let out = stage7.path("out").display().to_string();
+    let lines = stage7.cli(&["run", "Sort some numbers and write a poem about them", "--json", "--out", &out]).code(0).lines();
+    let mission = lines[0]["mission"].as_str().unwrap().to_string();
+    assert!(lines.iter().any(|line| line["kind"] == "plan_rejected" && line["faults"].to_string().contains("columns")), "{lines:?}");
+    let folder = Path::new(&out).join(&mission);
+    assert_eq!(fs::read_to_string(folder.join("poem.md")).unwrap(), POEM);
+    assert_eq!(fs::read_to_string(folder.join("rows.json")).unwrap(), "[\n  1,\n  2,\n  3\n]\n");
+
+    let chats = server.chats.lock().unwrap().clone();
+    assert_eq!(chats.len(), 6, "five for the plan, one for the poem");
+    for chat in &chats {
+        assert_eq!(chat.authorization, format!("Bearer {KEY}"));
+        assert_eq!((&chat.body["model"], &chat.body["stream"]), (&json!(MODEL), &json!(true)));
+    }
+    assert!(chats[3].text().contains("not JSON"), "the model is told what was wrong: {}", chats[3].text());
+    assert!(chats[4].text().contains("columns"), "so it is of a plan that was rejected: {}", chats[4].text());
+    assert!(chats[5].text().contains("A poem about [1,2,3]"), "{}", chats[5].text());
+
+    let state = stage7.show(&mission);
+    // Four answers: one that was no JSON, two plans, a poem.
+    let tokens = &state["cost"]["tokens"];
+    assert_eq!((tokens["input"].as_u64(), tokens["output"].as_u64()), (Some(4 * TOKENS.0), Some(4 * TOKENS.1)), "{}", state["cost"]);
+    let calls = state["calls"].as_array().unwrap();
+    assert!(calls.iter().any(|call| call["step"] == "poem" && call["model"] == MODEL && call["status"] == "completed"), "{calls:?}");
+    let log = stage7.export(&mission);
+    log.has_nothing_twice();
+    assert_eq!(log.of("llm.failed").len(), 2, "429 and 500");
+    assert_eq!(log.of("plan.rejected").len(), 1);
+    let poem = log.one_of("llm.requested", "poem")["id"].as_str().unwrap().to_string();
+    let heard: Vec<u8> = live.lock().unwrap().iter().filter(|(subject, _)| subject.ends_with(&format!("llm.{poem}"))).flat_map(|(_, piece)| piece.to_vec()).collect();
+    assert_eq!(String::from_utf8_lossy(&heard), POEM, "it was heard as it came");
+
+    let refused = stage7.cli(&["run", "Describe the locked garden", "--json"]).code(1);
+    let result = refused.lines().pop().unwrap();
+    assert!(result["error"].as_str().is_some_and(|error| error.contains("OPENAI_API_KEY")), "{result}");
+    let exported = stage7.cli(&["mission", "export", result["mission"].as_str().unwrap()]).code(0);
+    let settings: Vec<Value> = stage7.cli(&["config", "--json"]).code(0).lines();
+    assert!(settings.iter().any(|setting| setting["name"] == "openai.api_key" && setting["from"].as_str().unwrap().contains("OPENAI_API_KEY")));
+    assert!(!exported.stdout.contains(KEY) && !refused.stderr.contains(KEY));
+    // The log on disk, what every process said, every file that was written.
+    let mut found = Vec::new();
+    drop(user);
+    stage7.stop();
+    holding(&stage7.path("."), KEY, &mut found);
+    assert!(found.is_empty(), "the key is in {found:#?}");
+    holding(&stage7.path("data"), "A poem about", &mut found);
+    assert!(!found.is_empty(), "the log can be searched");
+}
