@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const SOURCES: [&str; 9] = ["Cargo.lock", "Cargo.toml", "src", "schemas/src", "streams/src", "nats/src", "workers", "plugins", "replay/src"];
+const SOURCES: [&str; 9] =
+    ["Cargo.lock", "Cargo.toml", "src", "schemas/src", "streams/src", "nats/src", "workers", "plugins", "replay/src"];
 
 fn main() {
     let mut files = Vec::new();

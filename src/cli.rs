@@ -16,9 +16,8 @@ pub struct Cli {
 const CODES: &str = "Exit codes: 0 completed, 1 failed, 2 usage, 3 aborted, 4 waiting for a person, \
     5 refused, 6 timed out waiting.";
 
-const STATUSES: [&str; 10] = [
-    "created", "planning", "running", "pausing", "paused", "waiting", "reflecting", "completed", "failed", "aborted",
-];
+const STATUSES: [&str; 10] =
+    ["created", "planning", "running", "pausing", "paused", "waiting", "reflecting", "completed", "failed", "aborted"];
 
 /// What every command takes.
 #[derive(Debug, Clone, Default, Args)]
@@ -264,7 +263,18 @@ mod tests {
     #[test]
     fn every_status_can_be_asked_for() {
         use streams::overview::Status as S;
-        let all = [S::Created, S::Planning, S::Running, S::Pausing, S::Paused, S::Waiting, S::Reflecting, S::Completed, S::Failed, S::Aborted];
+        let all = [
+            S::Created,
+            S::Planning,
+            S::Running,
+            S::Pausing,
+            S::Paused,
+            S::Waiting,
+            S::Reflecting,
+            S::Completed,
+            S::Failed,
+            S::Aborted,
+        ];
         assert_eq!(all.map(S::as_str), STATUSES);
     }
 

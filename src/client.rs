@@ -89,7 +89,10 @@ impl Client {
     /// `Silent`, or what was answered instead.
     async fn ask_for(&self, subject: &str, payload: Bytes, patience: Duration) -> Result<Bytes, Error> {
         if payload.len() > LARGEST {
-            return Err(Error::Broken(format!("a message has at most {LARGEST} bytes, this has {}: give what is large as files", payload.len())));
+            return Err(Error::Broken(format!(
+                "a message has at most {LARGEST} bytes, this has {}: give what is large as files",
+                payload.len()
+            )));
         }
         let until = Instant::now() + patience;
         loop {
@@ -97,7 +100,10 @@ impl Client {
             let asked = tokio::time::timeout(TRY, connection.request(subject.to_string(), payload.clone())).await;
             let why = match asked {
                 Ok(Ok(message)) => {
-                    let refused = message.headers.as_ref().is_some_and(|headers| headers.get(post_office::ERROR_HEADER).is_some());
+                    let refused = message
+                        .headers
+                        .as_ref()
+                        .is_some_and(|headers| headers.get(post_office::ERROR_HEADER).is_some());
                     if !refused {
                         return Ok(message.payload);
                     }
@@ -125,9 +131,12 @@ impl Client {
 
     async fn ask_json(&self, subject: &str, body: &Value, patience: Duration) -> Result<Value, Error> {
         let answer = self.ask_for(subject, body.to_string().into(), patience).await?;
-        let answer: Value = serde_json::from_slice(&answer).map_err(|error| Error::Broken(format!("an answer that is no JSON: {error}")))?;
+        let answer: Value = serde_json::from_slice(&answer)
+            .map_err(|error| Error::Broken(format!("an answer that is no JSON: {error}")))?;
         match answer.get("error").filter(|error| error.get("code").is_some()) {
-            Some(_) => Err(Error::Refused(serde_json::from_value(answer).map_err(|error| Error::Broken(error.to_string()))?)),
+            Some(_) => {
+                Err(Error::Refused(serde_json::from_value(answer).map_err(|error| Error::Broken(error.to_string()))?))
+            }
             None => Ok(answer),
         }
     }
@@ -195,13 +204,14 @@ impl Client {
 
     /// Says a user's word about a mission, once.
     pub async fn command(&self, mission: MissionId, kind: &str, data: &Value) -> Result<Value, Error> {
-        let event = json!({"specversion": "1.0", "id": new_id(), "source": SOURCE, "type": ce_type(kind), "data": data});
+        let event =
+            json!({"specversion": "1.0", "id": new_id(), "source": SOURCE, "type": ce_type(kind), "data": data});
         self.ask_json(&format!("stage7.user.{}.{mission}.{kind}", self.tenant), &event, PATIENCE).await
     }
 }
 
 /// An id that nobody had before.
-#[allow(clippy::disallowed_methods, reason = "the edge: this is where a user's events get their ids")]
+#[expect(clippy::disallowed_methods, reason = "the edge: this is where a user's events get their ids")]
 pub fn new_id() -> String {
     EventId(Uuid::now_v7()).to_string()
 }

@@ -79,7 +79,7 @@ pub fn load(shared: &Shared) -> Result<Config, exit::Error> {
     })
 }
 
-#[allow(clippy::disallowed_methods, reason = "the edge: the environment is read here and nowhere else")]
+/// Read here and nowhere else.
 fn environment() -> Vec<(String, OsString)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
 }
@@ -101,7 +101,12 @@ impl Sources {
         }
         for found in &found {
             if let Some(Err(why)) = found.value.as_deref().map(|value| found.setting.kind.check(value)) {
-                self.faults.push(format!("{}: {} {why}, this is `{}`", found.origin, found.setting.name, found.shown().unwrap_or_default()));
+                self.faults.push(format!(
+                    "{}: {} {why}, this is `{}`",
+                    found.origin,
+                    found.setting.name,
+                    found.shown().unwrap_or_default()
+                ));
             }
         }
         if self.faults.is_empty() { Ok(self.build(found)) } else { Err(self.faults) }
@@ -118,7 +123,10 @@ impl Sources {
             set.map(|(name, value)| (value.to_string_lossy().into_owned(), Origin::Environment(name))).next()
         };
         let dotenv = || {
-            let line = setting.variables.iter().find_map(|name| self.dotenv.iter().rev().find(|line| line.name == *name && !line.value.is_empty()))?;
+            let line = setting
+                .variables
+                .iter()
+                .find_map(|name| self.dotenv.iter().rev().find(|line| line.name == *name && !line.value.is_empty()))?;
             Some((line.value.clone(), Origin::File(format!(".env line {}", line.number))))
         };
         let file = || {
@@ -136,9 +144,11 @@ impl Sources {
     }
 
     fn build(&self, found: Vec<Found>) -> Config {
-        let text = |name: &str| found.iter().find(|found| found.setting.name == name).and_then(|found| found.value.clone());
+        let text =
+            |name: &str| found.iter().find(|found| found.setting.name == name).and_then(|found| found.value.clone());
         fn number<T: std::str::FromStr>(text: Option<String>) -> T {
-            text.and_then(|text| text.parse().ok()).expect("the table has a default for it, and what was set was checked")
+            text.and_then(|text| text.parse().ok())
+                .expect("the table has a default for it, and what was set was checked")
         }
         let (key, url) = (text("openai.api_key"), text("openai.api_url"));
         let openai = brain::OpenAi { key: key.map(brain::Key::new), url, model: text("openai.model") };
@@ -173,7 +183,12 @@ impl Sources {
 mod tests {
     use super::*;
 
-    fn config(flags: &[(&'static str, &str)], environment: &[(&str, &str)], dotenv: &str, file: &str) -> Result<Config, Vec<String>> {
+    fn config(
+        flags: &[(&'static str, &str)],
+        environment: &[(&str, &str)],
+        dotenv: &str,
+        file: &str,
+    ) -> Result<Config, Vec<String>> {
         Sources {
             flags: flags.iter().map(|(name, value)| (*name, value.to_string())).collect(),
             environment: environment.iter().map(|(name, value)| (name.to_string(), value.into())).collect(),
@@ -205,8 +220,14 @@ mod tests {
     fn all_faults_are_told_at_once_with_their_place() {
         let faults = config(&[], &[("STAGE7_RETRIES", "many")], "", "colour = 1\n[limits]\nslots = 0\n").unwrap_err();
         assert_eq!(faults.len(), 3, "{faults:?}");
-        assert!(faults.iter().any(|fault| fault.starts_with("stage7.toml line 1: unknown setting `colour`")), "{faults:?}");
-        assert!(faults.iter().any(|fault| fault.starts_with("stage7.toml line 3: limits.slots must be a whole number")), "{faults:?}");
+        assert!(
+            faults.iter().any(|fault| fault.starts_with("stage7.toml line 1: unknown setting `colour`")),
+            "{faults:?}"
+        );
+        assert!(
+            faults.iter().any(|fault| fault.starts_with("stage7.toml line 3: limits.slots must be a whole number")),
+            "{faults:?}"
+        );
         assert!(faults.iter().any(|fault| fault.starts_with("environment STAGE7_RETRIES: ")), "{faults:?}");
     }
 

@@ -112,8 +112,11 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let code = match refusal.error.code.as_str() {
             kind if kind.starts_with("invalid_") => Code::Usage,
-            "unknown_mission" | "unknown_question" | "unknown_step" | "unknown_plugin" | "unknown_command" | "too_large" => Code::Usage,
-            "not_yet" | "ended" | "already_paused" | "not_paused" | "not_failed" | "not_stuck" | "closed_question" => Code::Failed,
+            "unknown_mission" | "unknown_question" | "unknown_step" | "unknown_plugin" | "unknown_command"
+            | "too_large" => Code::Usage,
+            "not_yet" | "ended" | "already_paused" | "not_paused" | "not_failed" | "not_stuck" | "closed_question" => {
+                Code::Failed
+            }
             "unavailable" | "internal" | "missing_artifact" | "unknown_file" | "missing_file" => Code::Failed,
             _ => Code::Refused,
         };
@@ -150,7 +153,8 @@ mod tests {
 
     #[test]
     fn codes_are_those_of_the_manual() {
-        let codes = [Code::Completed, Code::Failed, Code::Usage, Code::Aborted, Code::Waiting, Code::Refused, Code::TimedOut];
+        let codes =
+            [Code::Completed, Code::Failed, Code::Usage, Code::Aborted, Code::Waiting, Code::Refused, Code::TimedOut];
         assert_eq!(codes.map(|code| code as u8), [0, 1, 2, 3, 4, 5, 6]);
     }
 }

@@ -40,7 +40,10 @@ pub struct Home {
 /// Nothing does, or it refuses the key.
 pub async fn find(config: &Config, say: &Say) -> Result<Home, exit::Error> {
     find_running(config, say).await?.ok_or_else(|| {
-        exit::Error::failed(format!("no stage7 is running on {}: start it with `stage7 up`, or name another with --data or --nats", config.data.display()))
+        exit::Error::failed(format!(
+            "no stage7 is running on {}: start it with `stage7 up`, or name another with --data or --nats",
+            config.data.display()
+        ))
     })
 }
 
@@ -77,13 +80,19 @@ async fn find_running(config: &Config, say: &Say) -> Result<Option<Home>, exit::
     loop {
         let (up, taken) = (Up::read(&config.data), Lock::is_taken(&config.data));
         match up {
-            Some(up) if taken && up.is_alive() => match Client::connect(&up.nats_url, &seed_of(&up)?, Some(config.data.clone())).await {
-                Ok(client) => return Ok(Some(Home { client, own: None, whose: up.host, lost: None })),
-                Err(error) if began.elapsed() > STARTING => return Err(error),
-                Err(_) => {}
-            },
+            Some(up) if taken && up.is_alive() => {
+                match Client::connect(&up.nats_url, &seed_of(&up)?, Some(config.data.clone())).await {
+                    Ok(client) => return Ok(Some(Home { client, own: None, whose: up.host, lost: None })),
+                    Err(error) if began.elapsed() > STARTING => return Err(error),
+                    Err(_) => {}
+                }
+            }
             _ if taken && began.elapsed() > STARTING => {
-                return Err(exit::Error::timed_out(format!("somebody has been starting stage7 on {} for {} s", config.data.display(), STARTING.as_secs())));
+                return Err(exit::Error::timed_out(format!(
+                    "somebody has been starting stage7 on {} for {} s",
+                    config.data.display(),
+                    STARTING.as_secs()
+                )));
             }
             _ if taken => {}
             Some(_) if began.elapsed() < GRACE => {}

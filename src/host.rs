@@ -48,7 +48,12 @@ impl Host {
     ///
     /// # Errors
     /// The data directory is in use, or the server can't be had, started, reached or set up.
-    pub async fn start(config: &Config, port: Option<u16>, host: rendezvous::Host, say: &Say) -> Result<Self, exit::Error> {
+    pub async fn start(
+        config: &Config,
+        port: Option<u16>,
+        host: rendezvous::Host,
+        say: &Say,
+    ) -> Result<Self, exit::Error> {
         let lock = Lock::take(&config.data)?;
         // What a killed predecessor left there leads nowhere.
         Up::remove(&config.data);

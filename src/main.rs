@@ -2,16 +2,16 @@
 //! workers.
 
 mod cli;
-mod exit;
-mod config;
-mod trace;
-mod rendezvous;
-mod host;
 mod client;
+mod command;
+mod config;
+mod exit;
 mod home;
+mod host;
 mod mission;
 mod progress;
-mod command;
+mod rendezvous;
+mod trace;
 
 use clap::Parser;
 use std::process::ExitCode;

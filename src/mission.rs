@@ -1,7 +1,10 @@
 //! A mission as a client sees it: its log read page by page, folded; its view only rings the bell.
 //! What is published is lost to whoever is away for a moment, what is read is not.
 
-use crate::{client::{Client, Error, SOURCE}, exit};
+use crate::{
+    client::{Client, Error, SOURCE},
+    exit,
+};
 use futures::StreamExt;
 use nats::connect::Subscriber;
 use schemas::{
@@ -10,7 +13,7 @@ use schemas::{
 };
 use serde_json::json;
 use std::time::Duration;
-use streams::{overview::Overview, record::Dataref, submission::Refusal, subject};
+use streams::{overview::Overview, record::Dataref, subject, submission::Refusal};
 use tokio::time::Instant;
 
 /// A bell may be missed: how long until a look without one.
@@ -76,7 +79,9 @@ impl Follower {
                     }
                 }
                 Err(Error::Refused(refusal)) if refusal.error.code == "not_yet" => return Ok(()),
-                Err(Error::Refused(refusal)) if refusal.error.code == "unknown_mission" => return self.unknown(client, refusal).await,
+                Err(Error::Refused(refusal)) if refusal.error.code == "unknown_mission" => {
+                    return self.unknown(client, refusal).await;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -86,7 +91,11 @@ impl Follower {
     async fn unknown(&self, client: &Client, refusal: Refusal) -> Result<(), Error> {
         let Some(goal) = &self.goal else { return Err(Error::Refused(refusal)) };
         let answer = client.read_for(&json!({"refused": {"source": SOURCE, "id": goal}}), PATIENCE).await?;
-        if let Some(refused) = answer.get("refused").and_then(|refused| refused.get("refusal").or(Some(refused))).filter(|refused| !refused.is_null()) {
+        if let Some(refused) = answer
+            .get("refused")
+            .and_then(|refused| refused.get("refusal").or(Some(refused)))
+            .filter(|refused| !refused.is_null())
+        {
             let refused = serde_json::from_value(refused.clone());
             return Err(Error::Refused(refused.unwrap_or_else(|_| Refusal::new("refused", "the goal was refused"))));
         }
@@ -97,11 +106,14 @@ impl Follower {
 /// The events above `after`, data included; none: there are no more.
 pub async fn page(client: &Client, id: MissionId, after: u64, patience: Duration) -> Result<Vec<Value>, Error> {
     let mut answer = client.read_for(&json!({"mission": id, "after": after}), patience).await?;
-    let Value::Array(mut events) = answer["events"].take() else { return Err(Error::Broken("a page without events".into())) };
+    let Value::Array(mut events) = answer["events"].take() else {
+        return Err(Error::Broken("a page without events".into()));
+    };
     for event in &mut events {
         if let Some(dataref) = dataref(event).filter(|_| event.get("data").is_none()) {
             let bytes = client.get(&dataref.sha256, dataref.size).await?;
-            event["data"] = serde_json::from_slice(&bytes).map_err(|error| Error::Broken(format!("the data of an event: {error}")))?;
+            event["data"] = serde_json::from_slice(&bytes)
+                .map_err(|error| Error::Broken(format!("the data of an event: {error}")))?;
         }
     }
     Ok(events)
@@ -141,7 +153,9 @@ pub async fn resolve(client: &Client, text: &str) -> Result<MissionId, exit::Err
         return Ok(id);
     }
     if !is_beginning(&text) {
-        return Err(exit::Error::usage(format!("`{text}` is no mission: give its id (32 hexadecimal digits), or at least the first {SHORTEST}")));
+        return Err(exit::Error::usage(format!(
+            "`{text}` is no mission: give its id (32 hexadecimal digits), or at least the first {SHORTEST}"
+        )));
     }
     let rows = crate::command::mission::rows(client, json!({}), usize::MAX).await?;
     let ids: Vec<&str> = rows.iter().filter_map(|row| row["id"].as_str()).filter(|id| id.starts_with(&text)).collect();
@@ -166,7 +180,9 @@ mod tests {
 
     #[test]
     fn only_a_beginning_that_is_unique_counts() {
-        assert!(is_beginning("5f1b") && !is_beginning("5f1") && !is_beginning("demo") && !is_beginning(&"a".repeat(32)));
+        assert!(
+            is_beginning("5f1b") && !is_beginning("5f1") && !is_beginning("demo") && !is_beginning(&"a".repeat(32))
+        );
         assert_eq!(pick("5f1b", &["5f1b00"]).unwrap(), "5f1b00");
         assert!(pick("5f1b", &[]).unwrap_err().to_string().contains("no mission 5f1b"));
         assert!(pick("5f1b", &["5f1b00", "5f1b01"]).unwrap_err().to_string().contains("5f1b01"));

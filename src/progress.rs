@@ -93,7 +93,8 @@ impl Progress {
     /// Tells how `now` differs from what it was the last time.
     pub fn update(&mut self, now: &Overview) {
         for rejection in now.faults.iter().skip(self.faults) {
-            let faults = rejection.faults.iter().map(|fault| format!("\n    {}", clean(&fault.to_string()))).collect::<String>();
+            let faults =
+                rejection.faults.iter().map(|fault| format!("\n    {}", clean(&fault.to_string()))).collect::<String>();
             self.tell("plan_rejected", json!(rejection), &format!("  the plan has faults:{faults}"));
         }
         self.faults = now.faults.len();
@@ -124,7 +125,13 @@ impl Progress {
         let failures = self.failures.insert(i, step.failures.len()).unwrap_or(0);
         let json = matches!(self.style, Style::Json);
         for failure in step.failures.iter().skip(failures).filter(|_| json || step.status != step::Status::Failed) {
-            let line = format!("  ! {} attempt {} failed ({}): {}", step.id, failure.attempt, failure.class, clean(&failure.message));
+            let line = format!(
+                "  ! {} attempt {} failed ({}): {}",
+                step.id,
+                failure.attempt,
+                failure.class,
+                clean(&failure.message)
+            );
             self.tell("attempt_failed", json!({"step": step.id, "failure": failure}), &line);
         }
         let what = format!("{} {} {}", step.id, step.verb, clean(&step.description)).trim_end().to_string();
@@ -206,8 +213,13 @@ impl Progress {
             });
             return self.tell("result", object, "");
         }
-        let time = now.created.zip(now.updated).map_or_else(String::new, |(from, to)| format!(" in {}", took(to.since(from))));
-        let calls = if now.cost.usd > 0.0 { format!(", {} model calls, ${:.4}", now.calls.len(), now.cost.usd) } else { String::new() };
+        let time =
+            now.created.zip(now.updated).map_or_else(String::new, |(from, to)| format!(" in {}", took(to.since(from))));
+        let calls = if now.cost.usd > 0.0 {
+            format!(", {} model calls, ${:.4}", now.calls.len(), now.cost.usd)
+        } else {
+            String::new()
+        };
         eprintln!("{}{time}: {done} of {all} steps{calls}", now.status.as_str());
         // What a step said is told already.
         let of_step = |step: &Step| step.error.clone().filter(|_| step.status == step::Status::Failed);
@@ -236,7 +248,8 @@ fn deliverable(file: &Deliverable, path: Option<&String>) -> Value {
 }
 
 fn spinner(bars: &MultiProgress) -> ProgressBar {
-    let style = ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}").expect("the template is right: it is shown at every run");
+    let style = ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}")
+        .expect("the template is right: it is shown at every run");
     let bar = bars.add(ProgressBar::new_spinner().with_style(style));
     bar.enable_steady_tick(Duration::from_millis(120));
     bar

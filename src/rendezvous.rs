@@ -84,10 +84,13 @@ impl Lock {
     /// # Errors
     /// Who has it, or why the directory can't be used.
     pub fn take(data: &Path) -> Result<Self, exit::Error> {
-        let unusable = |error: io::Error| exit::Error::failed(format!("the data directory {} can't be used: {error}", data.display()));
+        let unusable = |error: io::Error| {
+            exit::Error::failed(format!("the data directory {} can't be used: {error}", data.display()))
+        };
         fs::create_dir_all(data).map_err(unusable)?;
         let path = data.join("lock");
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(unusable)?;
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(unusable)?;
         for _ in 0..TRIES {
             match file.try_lock() {
                 Ok(()) => {
@@ -99,7 +102,8 @@ impl Lock {
             }
         }
         let holder = fs::read_to_string(&path).unwrap_or_default();
-        let holder = if holder.trim().is_empty() { "another process".into() } else { format!("process {}", holder.trim()) };
+        let holder =
+            if holder.trim().is_empty() { "another process".into() } else { format!("process {}", holder.trim()) };
         Err(exit::Error::failed(format!(
             "the data directory {} is in use by {holder}: stop that, or use another with --data",
             data.display()
@@ -136,7 +140,13 @@ mod tests {
     fn up_json_is_for_its_owner_only() {
         let dir = tempfile::tempdir().unwrap();
         let seed = Seed::new();
-        let up = Up { pid: std::process::id(), nats_pid: None, nats_url: "nats://x".into(), nkey_seed: seed.reveal().into(), host: Host::Run };
+        let up = Up {
+            pid: std::process::id(),
+            nats_pid: None,
+            nats_url: "nats://x".into(),
+            nkey_seed: seed.reveal().into(),
+            host: Host::Run,
+        };
         up.write(dir.path()).unwrap();
         up.write(dir.path()).unwrap();
         let mode = fs::metadata(dir.path().join("up.json")).unwrap().permissions().mode();

@@ -16,7 +16,11 @@ pub const DEFAULT: &str = "info,async_nats=warn";
 pub fn to_stderr(config: &Config) -> Result<(), exit::Error> {
     let filter = filter(config)?;
     let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
-    if io::stderr().is_terminal() { lines.with_target(false).init() } else { lines.json().flatten_event(true).init() }
+    if io::stderr().is_terminal() {
+        lines.with_target(false).init()
+    } else {
+        lines.json().flatten_event(true).init()
+    }
     Ok(())
 }
 
@@ -26,13 +30,21 @@ pub fn to_file(config: &Config, path: &Path) -> Result<(), exit::Error> {
     let file = OpenOptions::new().create(true).append(true).open(path);
     let file = file.map_err(|error| exit::Error::failed(format!("{}: {error}", path.display())))?;
     // Once a process: whoever hosts again goes on in the same file.
-    let _ = fmt().with_env_filter(filter).with_writer(Mutex::new(file)).with_ansi(false).json().flatten_event(true).try_init();
+    let _ = fmt()
+        .with_env_filter(filter)
+        .with_writer(Mutex::new(file))
+        .with_ansi(false)
+        .json()
+        .flatten_event(true)
+        .try_init();
     Ok(())
 }
 
 fn filter(config: &Config) -> Result<EnvFilter, exit::Error> {
     let wanted = &config.log;
-    let filter = EnvFilter::builder().parse(wanted).map_err(|error| exit::Error::usage(format!("the log filter `{wanted}` (STAGE7_LOG): {error}")))?;
+    let filter = EnvFilter::builder()
+        .parse(wanted)
+        .map_err(|error| exit::Error::usage(format!("the log filter `{wanted}` (STAGE7_LOG): {error}")))?;
     // It logs what a provider answered, word for word, and some answer with the key that they refuse.
     Ok(filter.add_directive("genai=off".parse().expect("a directive")))
 }

@@ -37,21 +37,33 @@ pub fn check(paths: &[PathBuf], goal: &str) -> Result<Vec<Upload>, exit::Error> 
         let wrong = |why: String| exit::Error::usage(format!("--file {shown}: {why}"));
         let found = fs::metadata(path).map_err(|error| wrong(error.to_string()))?;
         if !found.is_file() {
-            return Err(wrong(if found.is_dir() { "is a directory; name the files in it".into() } else { "is no regular file".into() }));
+            return Err(wrong(if found.is_dir() {
+                "is a directory; name the files in it".into()
+            } else {
+                "is no regular file".into()
+            }));
         }
         if found.len() > MAX_FILE {
-            return Err(wrong(format!("has {} bytes; a file may have {MAX_FILE} ({} MiB)", found.len(), MAX_FILE >> 20)));
+            return Err(wrong(format!(
+                "has {} bytes; a file may have {MAX_FILE} ({} MiB)",
+                found.len(),
+                MAX_FILE >> 20
+            )));
         }
         File::open(path).map_err(|error| wrong(error.to_string()))?;
         all += found.len();
-        let name = name_of(path, goal).ok_or_else(|| wrong("is called what no file of a mission may be called".into()))?;
+        let name =
+            name_of(path, goal).ok_or_else(|| wrong("is called what no file of a mission may be called".into()))?;
         if let Some(other) = names.insert(name.clone(), path) {
             return Err(wrong(format!("is called `{name}`, and so is {}", other.display())));
         }
         uploads.push(Upload { path: path.clone(), name });
     }
     if all > MAX_FILES {
-        return Err(exit::Error::usage(format!("the files have {all} bytes together; a mission may have {MAX_FILES} ({} MiB)", MAX_FILES >> 20)));
+        return Err(exit::Error::usage(format!(
+            "the files have {all} bytes together; a mission may have {MAX_FILES} ({} MiB)",
+            MAX_FILES >> 20
+        )));
     }
     Ok(uploads)
 }
@@ -83,7 +95,11 @@ impl Client {
             async move { self.ask(&subject, chunk).await }
         };
         stream::iter(0..chunks(size)).map(put).buffer_unordered(PIPELINE).try_for_each(|_| async { Ok(()) }).await?;
-        Ok(goal::File { name: upload.name.clone(), data_base64: None, stored: Some(goal::Stored { sha256: hash, size }) })
+        Ok(goal::File {
+            name: upload.name.clone(),
+            data_base64: None,
+            stored: Some(goal::Stored { sha256: hash, size }),
+        })
     }
 
     /// The bytes of a hash, checked.

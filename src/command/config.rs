@@ -15,7 +15,12 @@ pub fn run(config: &Config, json: bool) -> Result<Code, Error> {
                 "variables": found.setting.variables, "about": found.setting.about}));
         } else {
             let value = value.unwrap_or_else(|| "-".into());
-            println!("{:<24} {value:<32} {:<36} {}", found.setting.name, format!("({})", found.origin), found.setting.about);
+            println!(
+                "{:<24} {value:<32} {:<36} {}",
+                found.setting.name,
+                format!("({})", found.origin),
+                found.setting.about
+            );
         }
     }
     Ok(Code::Completed)

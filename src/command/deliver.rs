@@ -34,12 +34,18 @@ pub async fn fetch(client: &Client, now: &Overview, out: &Path) -> Result<Vec<St
     for file in &now.deliverables {
         // Checked by whoever said it; but this is our disk.
         if !is_safe_path(&file.name) {
-            return Err(Error::failed(format!("the deliverable {:?} has no safe name: it stays in the log", file.name)));
+            return Err(Error::failed(format!(
+                "the deliverable {:?} has no safe name: it stays in the log",
+                file.name
+            )));
         }
         let bytes = client.get(&file.sha256, file.size).await?;
         let path = dir.join(&file.name);
         write(&path, &bytes).map_err(|error| {
-            Error::failed(format!("{}: {error}\nThe deliverables are kept; fetch them with: stage7 mission watch {id} --out DIR", path.display()))
+            Error::failed(format!(
+                "{}: {error}\nThe deliverables are kept; fetch them with: stage7 mission watch {id} --out DIR",
+                path.display()
+            ))
         })?;
         paths.push(path.display().to_string());
     }
@@ -51,7 +57,8 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
     let aside: PathBuf = dir.join(format!(".stage7-{}", std::process::id()));
-    let written = fs::File::create(&aside).and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&aside, path));
+    let written =
+        fs::File::create(&aside).and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&aside, path));
     if written.is_err() {
         let _ = fs::remove_file(aside);
     }

@@ -65,7 +65,9 @@ async fn server(config: &Config) -> Finding {
     };
     let mut text = match &found {
         Ok(Some(binary)) => format!("{} {}", binary.version, binary.path.display()),
-        Ok(None) => format!("fetched at the first start into {}, from the internet or with Go", config.places.cache.display()),
+        Ok(None) => {
+            format!("fetched at the first start into {}, from the internet or with Go", config.places.cache.display())
+        }
         Err(error) => error.clone(),
     };
     for line in passed.into_inner().unwrap_or_default() {
@@ -99,7 +101,9 @@ async fn running(config: &Config) -> Finding {
     } else {
         match home::find(config, &|_| ()).await {
             Ok(home) => match home.client.read(&json!({"plugins": true})).await {
-                Ok(answer) => (Health::Ok, format!("answers, with {} verbs", answer["plugins"].as_array().map_or(0, Vec::len))),
+                Ok(answer) => {
+                    (Health::Ok, format!("answers, with {} verbs", answer["plugins"].as_array().map_or(0, Vec::len)))
+                }
                 Err(error) => (Health::Broken, error.to_string()),
             },
             Err(error) => (Health::Broken, error.to_string()),
@@ -136,12 +140,15 @@ async fn plugins() -> Vec<Finding> {
         };
         let (state, text) = match (plugin.state, plugin.reason) {
             (State::Enabled, _) => (Health::Ok, "ready".to_string()),
-            (State::Unavailable, reason) => {
-                (Health::Missing, format!("{} and its like are left out: {}", plugin.verb.name, reason.unwrap_or_default()))
-            }
+            (State::Unavailable, reason) => (
+                Health::Missing,
+                format!("{} and its like are left out: {}", plugin.verb.name, reason.unwrap_or_default()),
+            ),
         };
         match findings.iter_mut().find(|finding| finding.what == what) {
-            Some(known) if known.state == Health::Ok && state != Health::Ok => (known.state, known.text) = (state, text),
+            Some(known) if known.state == Health::Ok && state != Health::Ok => {
+                (known.state, known.text) = (state, text)
+            }
             Some(_) => {}
             None => findings.push(Finding { what, state, text }),
         }

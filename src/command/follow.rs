@@ -46,7 +46,12 @@ impl Following<'_> {
     ///
     /// # Errors
     /// The goal was refused, or nobody answers any more.
-    pub async fn until_end(&mut self, home: &mut Home, follower: &mut Follower, progress: &mut Progress) -> Result<End, Error> {
+    pub async fn until_end(
+        &mut self,
+        home: &mut Home,
+        follower: &mut Follower,
+        progress: &mut Progress,
+    ) -> Result<End, Error> {
         let mut person = Person::default();
         let note = super::note(self.json);
         loop {
@@ -90,7 +95,12 @@ impl Following<'_> {
     }
 
     /// Stops the mission for good and sees it through.
-    pub async fn abort(&mut self, home: &mut Home, follower: &mut Follower, progress: &mut Progress) -> Result<End, Error> {
+    pub async fn abort(
+        &mut self,
+        home: &mut Home,
+        follower: &mut Follower,
+        progress: &mut Progress,
+    ) -> Result<End, Error> {
         progress.note("stopping the mission; Ctrl-C again leaves at once");
         home.client.command(follower.id, "abort.requested", &json!({"reason": "Ctrl-C"})).await?;
         self.until = Some(Instant::now() + ABORT);
@@ -105,12 +115,21 @@ impl Following<'_> {
             End::Ended => Ok(Code::of_status(follower.overview.status)),
             End::Waiting => {
                 let waiting = open_questions(&follower.overview);
-                let how = waiting.map(|question| format!("\n  {}\n    stage7 mission answer {id} --question {} ANSWER", asked(question), question.id));
-                Err(Error::waiting(format!("mission {id} waits for a person:{}\nThen: stage7 mission watch {id}", how.collect::<String>())))
+                let how = waiting.map(|question| {
+                    format!("\n  {}\n    stage7 mission answer {id} --question {} ANSWER", asked(question), question.id)
+                });
+                Err(Error::waiting(format!(
+                    "mission {id} waits for a person:{}\nThen: stage7 mission watch {id}",
+                    how.collect::<String>()
+                )))
             }
-            End::TimedOut => Err(Error::timed_out(format!("mission {id} is not done yet; go on watching with: stage7 mission watch {id}"))),
+            End::TimedOut => Err(Error::timed_out(format!(
+                "mission {id} is not done yet; go on watching with: stage7 mission watch {id}"
+            ))),
             End::Interrupted => {
-                eprintln!("mission {id} goes on; watch it with: stage7 mission watch {id}\nstop it with: stage7 mission abort {id}");
+                eprintln!(
+                    "mission {id} goes on; watch it with: stage7 mission watch {id}\nstop it with: stage7 mission abort {id}"
+                );
                 Ok(Code::Interrupted)
             }
         }
@@ -166,17 +185,24 @@ impl Person {
     }
 }
 
-async fn answer(home: &Home, follower: &Follower, question: EventId, kind: AnswerType, line: &str) -> Result<Value, client::Error> {
-    home.client.command(follower.id, "question.answered", &json!({"question": question, "answer": typed(kind, line)})).await
+async fn answer(
+    home: &Home,
+    follower: &Follower,
+    question: EventId,
+    kind: AnswerType,
+    line: &str,
+) -> Result<Value, client::Error> {
+    home.client
+        .command(follower.id, "question.answered", &json!({"question": question, "answer": typed(kind, line)}))
+        .await
 }
 
 /// What a line means as an answer. Numbers, yes and no, and a choice may come as text.
 pub fn typed(kind: AnswerType, line: &str) -> Value {
     match kind {
-        AnswerType::Choices => serde_json::from_str(line)
-            .ok()
-            .filter(Value::is_array)
-            .unwrap_or_else(|| line.split(',').map(str::trim).filter(|choice| !choice.is_empty()).map(Value::from).collect()),
+        AnswerType::Choices => serde_json::from_str(line).ok().filter(Value::is_array).unwrap_or_else(|| {
+            line.split(',').map(str::trim).filter(|choice| !choice.is_empty()).map(Value::from).collect()
+        }),
         _ => line.into(),
     }
 }

@@ -45,7 +45,13 @@ pub async fn run(config: &Config, asked: Mission, json: bool) -> Result<Code, Er
             }
             let interactive = !json && io::stdin().is_terminal() && io::stderr().is_terminal();
             let until = timeout.map(|timeout| Instant::now() + timeout);
-            watch(home, Following { config, json, until, interactive, leaves_waiting: false, signals: Signals::new()? }, id, out).await
+            watch(
+                home,
+                Following { config, json, until, interactive, leaves_waiting: false, signals: Signals::new()? },
+                id,
+                out,
+            )
+            .await
         }
         Mission::Pause { id, reason } => tell(client, &id, "pause.requested", with("reason", reason), json).await,
         Mission::Resume { id } => tell(client, &id, "resume.requested", json!({}), json).await,
@@ -82,7 +88,8 @@ async fn tell(client: &Client, id: &str, kind: &str, data: Value, json: bool) ->
 /// The question that is meant: the one that is named, by a beginning of its id, or the only open one.
 fn which<'a>(now: &'a Overview, named: Option<&str>) -> Result<&'a Question, Error> {
     if let Some(named) = named {
-        let mut found = now.questions.iter().filter(|question| question.id.to_string().starts_with(&named.to_ascii_lowercase()));
+        let mut found =
+            now.questions.iter().filter(|question| question.id.to_string().starts_with(&named.to_ascii_lowercase()));
         return match (found.next(), found.next()) {
             (Some(only), None) => Ok(only),
             (None, _) => Err(Error::usage(format!("the mission has asked no question {named}"))),
@@ -94,7 +101,10 @@ fn which<'a>(now: &'a Overview, named: Option<&str>) -> Result<&'a Question, Err
         [only] => Ok(only),
         [] => Err(Error::failed("the mission has no open question")),
         several => {
-            let list: String = several.iter().map(|question| format!("\n  --question {}  {}", question.id, clean(&question.text))).collect();
+            let list: String = several
+                .iter()
+                .map(|question| format!("\n  --question {}  {}", question.id, clean(&question.text)))
+                .collect();
             Err(Error::usage(format!("the mission has several open questions; say which:{list}")))
         }
     }
@@ -109,7 +119,12 @@ pub fn overview(state: &Value) -> Result<Overview, Error> {
     serde_json::from_value(state.clone()).map_err(|error| Error::failed(format!("the mission's state: {error}")))
 }
 
-async fn watch(mut home: Home, mut following: Following<'_>, id: MissionId, out: Option<std::path::PathBuf>) -> Result<Code, Error> {
+async fn watch(
+    mut home: Home,
+    mut following: Following<'_>,
+    id: MissionId,
+    out: Option<std::path::PathBuf>,
+) -> Result<Code, Error> {
     let mut progress = Progress::new(following.json, id);
     let mut follower = Follower::new(id, None);
     let end = following.until_end(&mut home, &mut follower, &mut progress).await?;
@@ -140,12 +155,21 @@ pub async fn rows(client: &Client, mut list: Value, most: usize) -> Result<Vec<V
     Ok(rows)
 }
 
-async fn list(client: &Client, status: Option<String>, search: Option<String>, limit: usize, json: bool) -> Result<Code, Error> {
+async fn list(
+    client: &Client,
+    status: Option<String>,
+    search: Option<String>,
+    limit: usize,
+    json: bool,
+) -> Result<Code, Error> {
     let rows = match search {
         Some(text) => {
             let mut answer = client.read(&json!({"search": {"text": text, "limit": limit.clamp(1, PAGE)}})).await?;
             match answer["missions"].take() {
-                Value::Array(rows) => rows.into_iter().filter(|row| status.as_ref().is_none_or(|status| row["status"] == **status)).collect(),
+                Value::Array(rows) => rows
+                    .into_iter()
+                    .filter(|row| status.as_ref().is_none_or(|status| row["status"] == **status))
+                    .collect(),
                 _ => Vec::new(),
             }
         }

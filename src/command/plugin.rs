@@ -1,6 +1,10 @@
 //! `stage7 plugin …`: verbs, what they are, and run by hand.
 
-use super::{Signals, follow::Following, run::{checked, through}};
+use super::{
+    Signals,
+    follow::Following,
+    run::{checked, through},
+};
 use crate::{
     cli::{Plugin, PluginRun},
     client,
@@ -113,10 +117,16 @@ async fn by_hand(config: &Config, asked: PluginRun, json: bool) -> Result<Code, 
     Ok(code)
 }
 
-async fn ran(home: &mut Home, mut following: Following<'_>, goal: Goal, uploads: &[client::Upload]) -> Result<(Code, Value), Error> {
+async fn ran(
+    home: &mut Home,
+    mut following: Following<'_>,
+    goal: Goal,
+    uploads: &[client::Upload],
+) -> Result<(Code, Value), Error> {
     let id = client::new_id();
     // Listened to before anything is said: lines are not stored.
-    let mut lines = home.client.listen(subject::live(&home.client.tenant, home.client.mission_of(&id), "plugin.>")).await?;
+    let mut lines =
+        home.client.listen(subject::live(&home.client.tenant, home.client.mission_of(&id), "plugin.>")).await?;
     let live = async {
         while let Some(line) = lines.next().await {
             eprintln!("    {}", clean(&String::from_utf8_lossy(&line.payload)));
@@ -142,7 +152,8 @@ fn goal(asked: &PluginRun) -> Result<Goal, Error> {
         Some(path) => fs::read_to_string(path).map_err(|error| wrong(format!("{path}: {error}")))?,
         None => asked.input.clone(),
     };
-    let inputs: Map<String, Value> = serde_json::from_str(&text).map_err(|error| wrong(format!("must be a JSON object: {error}")))?;
+    let inputs: Map<String, Value> =
+        serde_json::from_str(&text).map_err(|error| wrong(format!("must be a JSON object: {error}")))?;
     let step = Step {
         id: STEP.into(),
         verb: asked.verb.clone(),

@@ -56,7 +56,8 @@ async fn history(config: &Config, mission: &str, json: bool) -> Result<History, 
     } else {
         let home = home::find(config, &super::note(json)).await?;
         let mut text = String::new();
-        export::lines(&home.client, resolve(&home.client, mission).await?, |line| text.push_str(&format!("{line}\n"))).await?;
+        export::lines(&home.client, resolve(&home.client, mission).await?, |line| text.push_str(&format!("{line}\n")))
+            .await?;
         text
     };
     let history = History::parse(&text).map_err(|error| Error::usage(format!("{mission}: {error}")))?;

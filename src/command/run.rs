@@ -95,7 +95,12 @@ pub async fn through(
 /// The goal as it will be submitted, checked as the door will check it.
 fn goal(asked: &cli::Run) -> Result<Goal, Error> {
     let plan = asked.plan.as_ref().map(read_plan).transpose()?;
-    let planned = || asked.plan.as_ref().map(|path| format!("Run the plan {}", path.file_name().unwrap_or_default().to_string_lossy()));
+    let planned = || {
+        asked
+            .plan
+            .as_ref()
+            .map(|path| format!("Run the plan {}", path.file_name().unwrap_or_default().to_string_lossy()))
+    };
     let goal = Goal {
         goal: asked.goal.clone().or_else(planned).unwrap_or_default(),
         name: asked.name.clone(),
@@ -133,7 +138,8 @@ fn read_plan(path: &PathBuf) -> Result<Plan, Error> {
     }
     // `untagged` inputs tell too little when they fail: name the step.
     for (i, step) in value["steps"].as_array().into_iter().flatten().enumerate() {
-        serde_json::from_value::<schemas::plan::Step>(step.clone()).map_err(|error| wrong(format!("/steps/{i}: {error}")))?;
+        serde_json::from_value::<schemas::plan::Step>(step.clone())
+            .map_err(|error| wrong(format!("/steps/{i}: {error}")))?;
     }
     serde_json::from_value(value).map_err(|error| wrong(format!("is no plan {{\"steps\": […]}}: {error}")))
 }
@@ -163,8 +169,13 @@ mod tests {
 
     #[test]
     fn flags_become_fields_of_the_goal() {
-        let goal = goal(&asked(&[" count ", "--model", "offline", "--optimize", "cost", "--max-cost", "0.5", "--name", "n"])).unwrap();
-        assert_eq!((goal.goal.as_str(), goal.model.as_deref(), goal.name.as_deref()), ("count", Some("offline"), Some("n")));
+        let goal =
+            goal(&asked(&[" count ", "--model", "offline", "--optimize", "cost", "--max-cost", "0.5", "--name", "n"]))
+                .unwrap();
+        assert_eq!(
+            (goal.goal.as_str(), goal.model.as_deref(), goal.name.as_deref()),
+            ("count", Some("offline"), Some("n"))
+        );
         assert_eq!((goal.optimize, goal.budget.max_cost_usd), (Some(goal::Optimize::Cost), Some(0.5)));
     }
 
@@ -179,7 +190,9 @@ mod tests {
     fn a_plan_that_is_none_says_where() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("p.json");
-        for (text, place) in [("{", "is no JSON"), ("[]", "is no plan"), ("{\"steps\": [{\"id\": 1, \"verb\": \"THINK\"}]}", "/steps/0")] {
+        for (text, place) in
+            [("{", "is no JSON"), ("[]", "is no plan"), ("{\"steps\": [{\"id\": 1, \"verb\": \"THINK\"}]}", "/steps/0")]
+        {
             fs::write(&path, text).unwrap();
             let error = read_plan(&path).unwrap_err().to_string();
             assert!(error.contains("p.json") && error.contains(place), "{error}");

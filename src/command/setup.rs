@@ -18,7 +18,9 @@ use std::{fs, path::Path};
 
 pub async fn run(config: &Config, asked: &cli::Setup, json: bool) -> Result<Code, Error> {
     if config.nats_url.is_none() && asked.write.is_none() {
-        return Err(Error::usage("say what to set up: --nats URL --creds DIR for a running server, or --write DIR --creds DIR for the configuration of one"));
+        return Err(Error::usage(
+            "say what to set up: --nats URL --creds DIR for a running server, or --write DIR --creds DIR for the configuration of one",
+        ));
     }
     let ring = Ring::ensure(creds(config)?).context("the keys")?;
     if !json {
@@ -33,10 +35,14 @@ pub async fn run(config: &Config, asked: &cli::Setup, json: bool) -> Result<Code
     }
     if let Some(url) = &config.nats_url {
         let changes = set_up(url, &ring, &super::note(json)).await?;
-        let named = |wanted: Change| changes.iter().filter(move |(_, change)| *change == wanted).map(|(name, _)| *name).collect::<Vec<_>>();
+        let named = |wanted: Change| {
+            changes.iter().filter(move |(_, change)| *change == wanted).map(|(name, _)| *name).collect::<Vec<_>>()
+        };
         let (created, updated) = (named(Change::Created), named(Change::Updated));
         match json {
-            true => say(&json!({"kind": "setup", "nats_url": url, "created": created, "updated": updated, "creds": ring.dir()})),
+            true => say(
+                &json!({"kind": "setup", "nats_url": url, "created": created, "updated": updated, "creds": ring.dir()}),
+            ),
             false if changes.is_empty() => println!("streams and consumers are as they should be"),
             false => println!("created: {}\nupdated: {}", list(&created), list(&updated)),
         }
@@ -54,7 +60,9 @@ fn write(dir: &Path, ring: &Ring) -> anyhow::Result<String> {
     let dir = dir.canonicalize()?;
     let store_dir = dir.join("store");
     let keys = server::public_keys(ring);
-    let text = server::Config { listen: "127.0.0.1:4222", store_dir: &store_dir, sync: server::Sync::Always, keys: &keys }.render();
+    let text =
+        server::Config { listen: "127.0.0.1:4222", store_dir: &store_dir, sync: server::Sync::Always, keys: &keys }
+            .render();
     fs::write(dir.join(TENANTS_FILE), server::tenants(&server::default_tenant(ring)))?;
     let path = dir.join("nats-server.conf");
     fs::write(&path, text)?;

@@ -13,7 +13,9 @@ use nats::key::Ring;
 
 pub async fn run(config: &Config, asked: &cli::Worker) -> Result<Code, Error> {
     let Some(url) = &config.nats_url else {
-        return Err(Error::usage("a worker by itself needs the server it works beside: give --nats URL and --creds DIR; `stage7 up` runs all of them together"));
+        return Err(Error::usage(
+            "a worker by itself needs the server it works beside: give --nats URL and --creds DIR; `stage7 up` runs all of them together",
+        ));
     };
     trace::to_stderr(config)?;
     let ring = Ring::load(creds(config)?).context("the keys")?;

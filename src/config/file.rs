@@ -55,7 +55,14 @@ mod tests {
     fn values_have_names_and_lines() {
         let entries = parse("s.toml", "data = \"d\"\n[limits]\nslots = 1_000\nbackoff = 0.5\n").unwrap();
         let all: Vec<_> = entries.iter().map(|e| (e.name.as_str(), e.value.as_str(), e.place.as_str())).collect();
-        assert_eq!(all, [("data", "d", "s.toml line 1"), ("limits.slots", "1000", "s.toml line 3"), ("limits.backoff", "0.5", "s.toml line 4")]);
+        assert_eq!(
+            all,
+            [
+                ("data", "d", "s.toml line 1"),
+                ("limits.slots", "1000", "s.toml line 3"),
+                ("limits.backoff", "0.5", "s.toml line 4")
+            ]
+        );
     }
 
     #[test]

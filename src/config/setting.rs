@@ -28,7 +28,13 @@ pub enum Kind {
     Number,
 }
 
-const fn setting(name: &'static str, variables: &'static [&'static str], kind: Kind, default: Option<&'static str>, about: &'static str) -> Setting {
+const fn setting(
+    name: &'static str,
+    variables: &'static [&'static str],
+    kind: Kind,
+    default: Option<&'static str>,
+    about: &'static str,
+) -> Setting {
     Setting { name, variables, kind, default, about }
 }
 
@@ -36,21 +42,51 @@ const fn setting(name: &'static str, variables: &'static [&'static str], kind: K
 pub static SETTINGS: [Setting; 17] = [
     setting("data", &["STAGE7_DATA"], Kind::Text, Some("./.stage7"), "the data directory"),
     setting("log", &["STAGE7_LOG"], Kind::Text, Some(crate::trace::DEFAULT), "what is logged, as tracing filters"),
-    setting("nats.url", &["STAGE7_NATS_URL"], Kind::Url(&["nats://", "tls://", "ws://", "wss://"]), None, "an existing nats-server"),
+    setting(
+        "nats.url",
+        &["STAGE7_NATS_URL"],
+        Kind::Url(&["nats://", "tls://", "ws://", "wss://"]),
+        None,
+        "an existing nats-server",
+    ),
     setting("nats.creds", &["STAGE7_NATS_CREDS"], Kind::Text, None, "keys for it: a folder, or for clients a file"),
     setting("nats.server", &["STAGE7_NATS_SERVER"], Kind::Text, None, "the nats-server program to run"),
     setting("openai.api_key", &["OPENAI_API_KEY"], Kind::Secret, None, "turns the provider on"),
-    setting("openai.api_url", &["OPENAI_API_URL"], Kind::Url(&["http://", "https://"]), None, "any server that speaks its dialect"),
+    setting(
+        "openai.api_url",
+        &["OPENAI_API_URL"],
+        Kind::Url(&["http://", "https://"]),
+        None,
+        "any server that speaks its dialect",
+    ),
     setting("openai.model", &["OPENAI_MODEL"], Kind::Text, None, "the model when a goal names none"),
     setting("workers.llm_calls", &["STAGE7_LLM_CALLS"], Kind::Count(1, 1_000), Some("16"), "model calls at once"),
     setting("workers.plugin_runs", &["STAGE7_PLUGIN_RUNS"], Kind::Count(1, 1_000), Some("32"), "plugin runs at once"),
     setting("limits.slots", &["STAGE7_SLOTS"], Kind::Count(1, 10_000), Some("16"), "steps of a mission at once"),
     setting("limits.agents", &["STAGE7_AGENTS"], Kind::Count(1, 1_000), Some("16"), "agents of a mission"),
-    setting("limits.steps_per_agent", &["STAGE7_STEPS_PER_AGENT"], Kind::Count(1, 1_000), Some("4"), "steps of an agent at once"),
+    setting(
+        "limits.steps_per_agent",
+        &["STAGE7_STEPS_PER_AGENT"],
+        Kind::Count(1, 1_000),
+        Some("4"),
+        "steps of an agent at once",
+    ),
     setting("limits.retries", &["STAGE7_RETRIES"], Kind::Count(0, 100), Some("3"), "retries of a transient failure"),
     setting("limits.backoff", &["STAGE7_BACKOFF"], Kind::Number, Some("1"), "seconds before the first retry; doubles"),
-    setting("limits.backoff_cap", &["STAGE7_BACKOFF_CAP"], Kind::Number, Some("60"), "seconds before a retry at the most"),
-    setting("limits.replans", &["STAGE7_REPLANS"], Kind::Count(0, 20), Some("3"), "how often faults go back to the planner"),
+    setting(
+        "limits.backoff_cap",
+        &["STAGE7_BACKOFF_CAP"],
+        Kind::Number,
+        Some("60"),
+        "seconds before a retry at the most",
+    ),
+    setting(
+        "limits.replans",
+        &["STAGE7_REPLANS"],
+        Kind::Count(0, 20),
+        Some("3"),
+        "how often faults go back to the planner",
+    ),
 ];
 
 impl Kind {
@@ -58,7 +94,10 @@ impl Kind {
     pub fn check(self, value: &str) -> Result<(), String> {
         let fits = match self {
             Self::Text | Self::Secret => !value.trim().is_empty() && !value.chars().any(char::is_control),
-            Self::Url(starts) => starts.iter().any(|start| value.len() > start.len() && value.starts_with(start)) && !value.contains(char::is_whitespace),
+            Self::Url(starts) => {
+                starts.iter().any(|start| value.len() > start.len() && value.starts_with(start))
+                    && !value.contains(char::is_whitespace)
+            }
             Self::Count(least, most) => value.parse::<u64>().is_ok_and(|n| (least..=most).contains(&n)),
             Self::Number => value.parse::<f64>().is_ok_and(|n| n.is_finite() && n >= 0.0),
         };
@@ -135,7 +174,12 @@ mod tests {
     #[test]
     fn every_default_is_a_right_value() {
         for setting in &SETTINGS {
-            assert_eq!(setting.default.map(|value| setting.kind.check(value)).unwrap_or(Ok(())), Ok(()), "{}", setting.name);
+            assert_eq!(
+                setting.default.map(|value| setting.kind.check(value)).unwrap_or(Ok(())),
+                Ok(()),
+                "{}",
+                setting.name
+            );
         }
     }
 

@@ -38,7 +38,10 @@ impl Workers {
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let (tell, hopeless) = mpsc::unbounded_channel();
         for part in workers.iter().flat_map(|worker| worker.parts()) {
-            let seed = ring.seed(part.user()).map_err(|error| exit::Error::usage(format!("{}: {error}", part.name())))?.clone();
+            let seed = ring
+                .seed(part.user())
+                .map_err(|error| exit::Error::usage(format!("{}: {error}", part.name())))?
+                .clone();
             let (config, url, stop, tell) = (config.clone(), url.to_string(), stop.clone(), tell.clone());
             tasks.spawn(async move {
                 let run = async || {
@@ -58,7 +61,9 @@ impl Workers {
                         Ok(Ok(())) => "it ended by itself".to_string(),
                         Ok(Err(error)) => match error.downcast_ref() {
                             // No time mends a wrong key or an old server.
-                            Some(connect::Error::Refused { .. } | connect::Error::TooOld { .. } | connect::Error::Key(_)) => {
+                            Some(
+                                connect::Error::Refused { .. } | connect::Error::TooOld { .. } | connect::Error::Key(_),
+                            ) => {
                                 let _ = tell.send(exit::Error::refused(format!("{}: {error:#}", part.name())));
                                 return;
                             }

@@ -35,7 +35,13 @@ pub enum Part {
 
 impl Worker {
     pub const ALL: [Self; 7] = [
-        Self::MissionControl, Self::Agents, Self::Brain, Self::Capabilities, Self::Timekeeper, Self::Librarian, Self::PostOffice,
+        Self::MissionControl,
+        Self::Agents,
+        Self::Brain,
+        Self::Capabilities,
+        Self::Timekeeper,
+        Self::Librarian,
+        Self::PostOffice,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -102,7 +108,8 @@ impl Part {
         match self {
             Self::Control => decider::run::<mission_control::Control>(Arc::new(log), options(), stop).await?,
             Self::Intake => {
-                let options = mission_control::intake::Options { limits: config.limits.clone(), worker_version: version };
+                let options =
+                    mission_control::intake::Options { limits: config.limits.clone(), worker_version: version };
                 mission_control::intake::run(log, options, stop).await?;
             }
             Self::Agents => {
@@ -133,7 +140,8 @@ mod tests {
     fn every_part_has_its_user_and_every_consumer_its_part() {
         let parts: Vec<Part> = Worker::ALL.iter().flat_map(|worker| worker.parts()).copied().collect();
         for consumer in &CONSUMERS {
-            let taker = |part: &&Part| access::user(part.user()).is_some_and(|user| user.consumers.contains(&consumer.name));
+            let taker =
+                |part: &&Part| access::user(part.user()).is_some_and(|user| user.consumers.contains(&consumer.name));
             assert!(parts.iter().any(|part| taker(&part)), "{}", consumer.name);
         }
         assert!(parts.iter().all(|part| access::user(part.user()).is_some()));

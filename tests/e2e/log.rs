@@ -8,7 +8,8 @@ pub struct Log(pub Vec<Value>);
 impl Log {
     /// Every line of an export.
     pub fn of_lines(text: &str) -> Self {
-        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")));
+        let lines =
+            text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")));
         let log = Self(lines.collect());
         for event in &log.0 {
             assert_eq!(event["specversion"], "1.0", "{event}");
@@ -54,16 +55,18 @@ impl Log {
     /// No run was answered twice, and no step completed twice.
     #[track_caller]
     pub fn has_nothing_twice(&self) {
-        let mut answered: Vec<&Value> = ["plugin.completed", "plugin.failed", "llm.completed", "llm.failed", "timer.fired"]
-            .iter()
-            .flat_map(|kind| self.of(kind))
-            .map(|event| &event["request"])
-            .collect();
+        let mut answered: Vec<&Value> =
+            ["plugin.completed", "plugin.failed", "llm.completed", "llm.failed", "timer.fired"]
+                .iter()
+                .flat_map(|kind| self.of(kind))
+                .map(|event| &event["request"])
+                .collect();
         let all = answered.len();
         answered.sort_by_key(|id| id.to_string());
         answered.dedup();
         assert_eq!(all, answered.len(), "a request was answered twice");
-        let mut done: Vec<String> = self.of("step.completed").iter().map(|event| event["data"]["step"].to_string()).collect();
+        let mut done: Vec<String> =
+            self.of("step.completed").iter().map(|event| event["data"]["step"].to_string()).collect();
         let all = done.len();
         done.sort();
         done.dedup();

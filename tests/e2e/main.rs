@@ -2,6 +2,13 @@
 //! person or a program of theirs can see. The cases of `case` run twice: against one `up`, and
 //! against a process for each worker, each with an empty directory of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and it sees the clock and the environment"
+)]
+
+mod alone;
 mod bad;
 mod case;
 mod log;

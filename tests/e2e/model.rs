@@ -43,7 +43,10 @@ fn holding(dir: &Path, text: &str, found: &mut Vec<String>) {
             holding(&entry.path(), text, found);
         } else if let Ok(all) = fs::read(entry.path()) {
             let all = String::from_utf8_lossy(&all);
-            let lines = all.lines().filter(|line| line.contains(text)).map(|line| format!("{}: {line}", entry.path().display()));
+            let lines = all
+                .lines()
+                .filter(|line| line.contains(text))
+                .map(|line| format!("{}: {line}", entry.path().display()));
             found.extend(lines);
         }
     }
@@ -63,13 +66,20 @@ fn a_model_plans_and_writes_a_mission() {
             None => Reply::Text(POEM.into()),
         }
     });
-    let stage7 = Stage7::start_with(Layout::One, &[("OPENAI_API_URL", &server.url), ("OPENAI_API_KEY", KEY), ("STAGE7_BACKOFF", "0.2")]);
+    let stage7 = Stage7::start_with(
+        Layout::One,
+        &[("OPENAI_API_URL", &server.url), ("OPENAI_API_KEY", KEY), ("STAGE7_BACKOFF", "0.2")],
+    );
     let user = stage7.user();
     let live = user.listen("stage7.live.default.>");
     let out = stage7.path("out").display().to_string();
-    let lines = stage7.cli(&["run", "Sort some numbers and write a poem about them", "--json", "--out", &out]).code(0).lines();
+    let lines =
+        stage7.cli(&["run", "Sort some numbers and write a poem about them", "--json", "--out", &out]).code(0).lines();
     let mission = lines[0]["mission"].as_str().unwrap().to_string();
-    assert!(lines.iter().any(|line| line["kind"] == "plan_rejected" && line["faults"].to_string().contains("columns")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line["kind"] == "plan_rejected" && line["faults"].to_string().contains("columns")),
+        "{lines:?}"
+    );
     let folder = Path::new(&out).join(&mission);
     assert_eq!(fs::read_to_string(folder.join("poem.md")).unwrap(), POEM);
     assert_eq!(fs::read_to_string(folder.join("rows.json")).unwrap(), "[\n  1,\n  2,\n  3\n]\n");
@@ -87,15 +97,29 @@ fn a_model_plans_and_writes_a_mission() {
     let state = stage7.show(&mission);
     // Four answers: one that was no JSON, two plans, a poem.
     let tokens = &state["cost"]["tokens"];
-    assert_eq!((tokens["input"].as_u64(), tokens["output"].as_u64()), (Some(4 * TOKENS.0), Some(4 * TOKENS.1)), "{}", state["cost"]);
+    assert_eq!(
+        (tokens["input"].as_u64(), tokens["output"].as_u64()),
+        (Some(4 * TOKENS.0), Some(4 * TOKENS.1)),
+        "{}",
+        state["cost"]
+    );
     let calls = state["calls"].as_array().unwrap();
-    assert!(calls.iter().any(|call| call["step"] == "poem" && call["model"] == MODEL && call["status"] == "completed"), "{calls:?}");
+    assert!(
+        calls.iter().any(|call| call["step"] == "poem" && call["model"] == MODEL && call["status"] == "completed"),
+        "{calls:?}"
+    );
     let log = stage7.export(&mission);
     log.has_nothing_twice();
     assert_eq!(log.of("llm.failed").len(), 2, "429 and 500");
     assert_eq!(log.of("plan.rejected").len(), 1);
     let poem = log.one_of("llm.requested", "poem")["id"].as_str().unwrap().to_string();
-    let heard: Vec<u8> = live.lock().unwrap().iter().filter(|(subject, _)| subject.ends_with(&format!("llm.{poem}"))).flat_map(|(_, piece)| piece.to_vec()).collect();
+    let heard: Vec<u8> = live
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|(subject, _)| subject.ends_with(&format!("llm.{poem}")))
+        .flat_map(|(_, piece)| piece.to_vec())
+        .collect();
     assert_eq!(String::from_utf8_lossy(&heard), POEM, "it was heard as it came");
 
     let refused = stage7.cli(&["run", "Describe the locked garden", "--json"]).code(1);
@@ -103,7 +127,10 @@ fn a_model_plans_and_writes_a_mission() {
     assert!(result["error"].as_str().is_some_and(|error| error.contains("OPENAI_API_KEY")), "{result}");
     let exported = stage7.cli(&["mission", "export", result["mission"].as_str().unwrap()]).code(0);
     let settings: Vec<Value> = stage7.cli(&["config", "--json"]).code(0).lines();
-    assert!(settings.iter().any(|setting| setting["name"] == "openai.api_key" && setting["from"].as_str().unwrap().contains("OPENAI_API_KEY")));
+    assert!(
+        settings.iter().any(|setting| setting["name"] == "openai.api_key"
+            && setting["from"].as_str().unwrap().contains("OPENAI_API_KEY"))
+    );
     assert!(!exported.stdout.contains(KEY) && !refused.stderr.contains(KEY));
     // The log on disk, what every process said, every file that was written.
     let mut found = Vec::new();

@@ -32,7 +32,13 @@ pub struct Chat {
 impl Chat {
     /// All that was said to the model, in one text.
     pub fn text(&self) -> String {
-        self.body["messages"].as_array().into_iter().flatten().filter_map(|message| message["content"].as_str()).collect::<Vec<_>>().join("\n")
+        self.body["messages"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|message| message["content"].as_str())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 
@@ -101,7 +107,11 @@ fn answer(mut connection: TcpStream, kept: &Mutex<Vec<Chat>>, reply: &dyn Fn(&Ch
 
 fn whole(connection: &mut TcpStream, status: &str, headers: &str, body: &Value) -> std::io::Result<()> {
     let body = body.to_string();
-    write!(connection, "HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{headers}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    write!(
+        connection,
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{headers}Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// The answer piece by piece, then what it took.
@@ -113,7 +123,8 @@ fn stream(connection: &mut TcpStream, text: &str) -> std::io::Result<()> {
     };
     let piece = |delta: Value, end: Value| {
         json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": MODEL,
-            "choices": [{"index": 0, "delta": delta, "finish_reason": end}]}).to_string()
+            "choices": [{"index": 0, "delta": delta, "finish_reason": end}]})
+        .to_string()
     };
     event(&piece(json!({"role": "assistant", "content": ""}), Value::Null))?;
     let characters: Vec<char> = text.chars().collect();
@@ -121,8 +132,11 @@ fn stream(connection: &mut TcpStream, text: &str) -> std::io::Result<()> {
         event(&piece(json!({"content": some.iter().collect::<String>()}), Value::Null))?;
     }
     event(&piece(json!({}), json!("stop")))?;
-    event(&json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": MODEL, "choices": [],
-        "usage": {"prompt_tokens": TOKENS.0, "completion_tokens": TOKENS.1, "total_tokens": TOKENS.0 + TOKENS.1}}).to_string())?;
+    event(
+        &json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": MODEL, "choices": [],
+        "usage": {"prompt_tokens": TOKENS.0, "completion_tokens": TOKENS.1, "total_tokens": TOKENS.0 + TOKENS.1}})
+        .to_string(),
+    )?;
     event("[DONE]")?;
     connection.write_all(b"0\r\n\r\n")
 }

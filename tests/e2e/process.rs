@@ -58,7 +58,8 @@ impl Process {
     pub fn end(mut self) -> Ended {
         let Self { child, name, log } = &mut self;
         let status = eventually(&format!("`{name}` ends"), || said(log), || child.try_wait().unwrap());
-        let read = |ending: &str| String::from_utf8_lossy(&fs::read(self.log.with_extension(ending)).unwrap()).into_owned();
+        let read =
+            |ending: &str| String::from_utf8_lossy(&fs::read(self.log.with_extension(ending)).unwrap()).into_owned();
         Ended { name: self.name.clone(), code: status.code(), stdout: read("out"), stderr: read("err") }
     }
 
@@ -106,7 +107,8 @@ impl Ended {
     #[track_caller]
     pub fn lines(&self) -> Vec<serde_json::Value> {
         let parse = |line: &str| {
-            let value: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("`{}`: {error}: {line}", self.name));
+            let value: serde_json::Value =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("`{}`: {error}: {line}", self.name));
             assert!(value.is_object(), "`{}`: no object: {line}", self.name);
             value
         };
@@ -123,7 +125,10 @@ impl Ended {
 }
 
 fn said(log: &Path) -> String {
-    ["out", "err"].map(|ending| fs::read(log.with_extension(ending)).unwrap_or_default()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
+    ["out", "err"]
+        .map(|ending| fs::read(log.with_extension(ending)).unwrap_or_default())
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .concat()
 }
 
 /// Sends a signal to a process, should there be one.
@@ -146,12 +151,16 @@ pub fn gone(pid: u32) {
 /// The children that the process has now, and theirs.
 pub fn descendants(of: u32) -> Vec<u32> {
     let mut found: Vec<u32> = Vec::new();
-    let parents: Vec<(u32, u32)> = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
-        let pid = entry.file_name().to_str()?.parse().ok()?;
-        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-        let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
-        Some((pid, parent))
-    }).collect();
+    let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+            let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
+            Some((pid, parent))
+        })
+        .collect();
     let mut open = vec![of];
     while let Some(parent) = open.pop() {
         let children = parents.iter().filter(|(_, its)| *its == parent).map(|(pid, _)| *pid);

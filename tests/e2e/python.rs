@@ -10,9 +10,9 @@ use serde_json::json;
 use std::process::Command;
 
 /// Runs `client.py` with the Python that `scripts/test.sh` prepares.
-#[expect(clippy::disallowed_methods, reason = "where the tests' Python is, the environment says")]
 fn client(stage7: &Stage7, args: &[&str]) -> Ended {
-    let python = std::env::var_os("STAGE7_TEST_PYTHON").expect("STAGE7_TEST_PYTHON names a Python with nats-py: `make test` prepares one");
+    let python = std::env::var_os("STAGE7_TEST_PYTHON")
+        .expect("STAGE7_TEST_PYTHON names a Python with nats-py: `make test` prepares one");
     let (url, key) = stage7.address();
     let mut command = Command::new(python);
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client/client.py")).arg(url).arg(key).args(args);
@@ -43,7 +43,8 @@ fn a_goal_published_while_nobody_works_is_done_later() {
     // One more, by request, and once more the same one.
     let id = new_id();
     let event = cloudevent::goal(SOURCE, &id, &json!({"goal": "Save 'twice' as out.txt", "model": "offline"}));
-    let (first, again) = (user.ask_again("stage7.submit.default", &event), user.ask_again("stage7.submit.default", &event));
+    let (first, again) =
+        (user.ask_again("stage7.submit.default", &event), user.ask_again("stage7.submit.default", &event));
     assert!(first["mission"].is_string() && first == again, "{first} {again}");
 
     for worker in ["mission-control", "agents", "brain", "capabilities", "timekeeper", "librarian"] {

@@ -14,7 +14,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, Mutex, PoisonError, Weak, atomic::{AtomicU64, Ordering}},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -40,7 +43,8 @@ const WORKERS: [(&str, &str); 7] = [
 ];
 
 /// Verbs that are there once every worker has started.
-const VERBS: [&str; 8] = ["ACCOMPLISH", "THINK", "GENERATE", "CHAT", "ASK_USER_QUESTION", "FILE_OPS", "TEXT_ANALYSIS", "DATA_TOOLKIT"];
+const VERBS: [&str; 8] =
+    ["ACCOMPLISH", "THINK", "GENERATE", "CHAT", "ASK_USER_QUESTION", "FILE_OPS", "TEXT_ANALYSIS", "DATA_TOOLKIT"];
 
 pub struct Stage7 {
     pub layout: Layout,
@@ -93,7 +97,9 @@ impl Stage7 {
         fs::create_dir(this.path("client")).unwrap();
         if let Some(server) = &this.server {
             let keys = server.keys.display().to_string();
-            this.command(&["setup", "--nats", &server.url, "--creds", &keys], &this.path("client")).ended(&this).code(0);
+            this.command(&["setup", "--nats", &server.url, "--creds", &keys], &this.path("client"))
+                .ended(&this)
+                .code(0);
         }
         this
     }
@@ -121,20 +127,25 @@ impl Stage7 {
         }
         let key = format!("{user}.nk");
         fs::copy(server.keys.join(&key), keys.join(&key)).unwrap();
-        let command = self.command(&["worker", worker, "--nats", &server.url, "--creds", keys.to_str().unwrap()], &home);
+        let command =
+            self.command(&["worker", worker, "--nats", &server.url, "--creds", keys.to_str().unwrap()], &home);
         let process = command.started(self, worker);
         self.processes.lock().unwrap().push(process);
     }
 
     /// Waits until every verb is there and lists are answered.
     pub fn ready(&self) {
-        eventually("stage7 is ready", || self.logs(), || {
-            self.processes.lock().unwrap().iter_mut().for_each(Process::must_run);
-            let listed = self.cli(&["plugin", "list", "--json"]);
-            let missions = self.cli(&["mission", "list", "--json"]);
-            let known = VERBS.iter().all(|verb| listed.stdout.contains(&format!("\"{verb}\"")));
-            (listed.code == Some(0) && known && missions.code == Some(0)).then_some(())
-        });
+        eventually(
+            "stage7 is ready",
+            || self.logs(),
+            || {
+                self.processes.lock().unwrap().iter_mut().for_each(Process::must_run);
+                let listed = self.cli(&["plugin", "list", "--json"]);
+                let missions = self.cli(&["mission", "list", "--json"]);
+                let known = VERBS.iter().all(|verb| listed.stdout.contains(&format!("\"{verb}\"")));
+                (listed.code == Some(0) && known && missions.code == Some(0)).then_some(())
+            },
+        );
     }
 
     /// Asks all its processes to end, the server excepted where it is not theirs.
@@ -191,7 +202,9 @@ impl Stage7 {
     pub fn address(&self) -> (String, PathBuf) {
         match &self.server {
             Some(server) => (server.url.clone(), server.keys.join("default.nk")),
-            None => (self.up().expect("it runs")["nats_url"].as_str().unwrap().into(), self.path("data/creds/default.nk")),
+            None => {
+                (self.up().expect("it runs")["nats_url"].as_str().unwrap().into(), self.path("data/creds/default.nk"))
+            }
         }
     }
 
@@ -205,7 +218,12 @@ impl Stage7 {
     pub fn client(&self, args: &[&str]) -> Command {
         let mut all: Vec<String> = args.iter().map(ToString::to_string).collect();
         match &self.server {
-            Some(server) => all.extend(["--nats".into(), server.url.clone(), "--creds".into(), server.keys.join("default.nk").display().to_string()]),
+            Some(server) => all.extend([
+                "--nats".into(),
+                server.url.clone(),
+                "--creds".into(),
+                server.keys.join("default.nk").display().to_string(),
+            ]),
             None => all.extend(["--data".into(), self.path("data").display().to_string()]),
         }
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
@@ -242,7 +260,9 @@ impl Stage7 {
 
     /// What the processes and the server said, for a failure.
     pub fn logs(&self) -> String {
-        let tail = |text: &str| text.lines().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+        let tail = |text: &str| {
+            text.lines().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+        };
         let held = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         held.iter().map(|process| format!("--- {}\n{}\n", process.name, tail(&process.said()))).collect()
     }
@@ -311,13 +331,13 @@ impl Kept for Command {
 }
 
 /// What stage7 finds programs by, and nothing else.
-#[expect(clippy::disallowed_methods, reason = "the tests' own environment, passed on")]
 fn environment() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
-    ["PATH", "HOME", "XDG_CACHE_HOME", "STAGE7_NATS_SERVER", "STAGE7_LOG"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
+    ["PATH", "HOME", "XDG_CACHE_HOME", "STAGE7_NATS_SERVER", "STAGE7_LOG"]
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 
 /// A nats-server as somebody else would run it.
-#[expect(clippy::disallowed_methods, reason = "where a nats-server is, the environment says")]
 fn serve(dir: &Path) -> Server {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let server = runtime.block_on(async {

@@ -14,7 +14,10 @@ use schemas::{
 use serde_json::{Value, json};
 use std::{
     path::Path,
-    sync::{Arc, Mutex, atomic::{AtomicU64, Ordering}},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio::runtime::{Builder, Runtime};
 

@@ -17,7 +17,6 @@ pub fn eventually<T>(what: &str, logs: impl Fn() -> String, look: impl FnMut() -
 
 /// The same with a bound of its own.
 #[track_caller]
-#[expect(clippy::disallowed_methods, reason = "how long a test waits is no decision")]
 pub fn within<T>(bound: Duration, what: &str, logs: impl Fn() -> String, mut look: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + bound;
     loop {

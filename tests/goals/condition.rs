@@ -20,7 +20,9 @@ pub fn condition(random: &mut Random, table: &Table) -> Condition {
     let holds: Vec<_> = all.into_iter().map(|test| test.holds).collect();
     Condition {
         said,
-        holds: Box::new(move |row| if any { holds.iter().any(|holds| holds(row)) } else { holds.iter().all(|holds| holds(row)) }),
+        holds: Box::new(
+            move |row| if any { holds.iter().any(|holds| holds(row)) } else { holds.iter().all(|holds| holds(row)) },
+        ),
     }
 }
 
@@ -56,7 +58,10 @@ fn by_size(random: &mut Random, column: String) -> Condition {
     if random.once_in(6) {
         let top = value + 8.0;
         let said = format!("{} is between {limit} and {top}", named(random, &column));
-        return Condition { said, holds: Box::new(move |row| number(row.get(&column)).is_some_and(|n| n >= value && n <= top)) };
+        return Condition {
+            said,
+            holds: Box::new(move |row| number(row.get(&column)).is_some_and(|n| n >= value && n <= top)),
+        };
     }
     // `not over` is true of what is no number at all.
     let otherwise = words == "is not over";
@@ -82,27 +87,48 @@ fn by_text(random: &mut Random, column: String, table: &Table) -> Condition {
     let name = named(random, &column);
     let is = if random.once_in(2) { "is" } else { "=" };
     match random.below(8) {
-        0 => Condition { said: format!("{name} is empty"), holds: Box::new(move |row| text(row.get(&column)).is_empty()) },
-        1 => Condition { said: format!("{name} is not empty"), holds: Box::new(move |row| !text(row.get(&column)).is_empty()) },
+        0 => Condition {
+            said: format!("{name} is empty"),
+            holds: Box::new(move |row| text(row.get(&column)).is_empty()),
+        },
+        1 => Condition {
+            said: format!("{name} is not empty"),
+            holds: Box::new(move |row| !text(row.get(&column)).is_empty()),
+        },
         2 => {
             let part: String = known.chars().take(2).collect();
-            Condition { said: format!("{name} starts with {}", quoted(&part)), holds: Box::new(move |row| text(row.get(&column)).starts_with(&part)) }
+            Condition {
+                said: format!("{name} starts with {}", quoted(&part)),
+                holds: Box::new(move |row| text(row.get(&column)).starts_with(&part)),
+            }
         }
         3 => {
             let part: String = known.chars().skip(1).take(2).collect();
-            Condition { said: format!("{name} contains {}", quoted(&part)), holds: Box::new(move |row| text(row.get(&column)).contains(&part)) }
+            Condition {
+                said: format!("{name} contains {}", quoted(&part)),
+                holds: Box::new(move |row| text(row.get(&column)).contains(&part)),
+            }
         }
         4 => {
             let part: String = known.chars().skip(known.chars().count().saturating_sub(1)).collect();
-            Condition { said: format!("{name} does not end with {}", quoted(&part)), holds: Box::new(move |row| !text(row.get(&column)).ends_with(&part)) }
+            Condition {
+                said: format!("{name} does not end with {}", quoted(&part)),
+                holds: Box::new(move |row| !text(row.get(&column)).ends_with(&part)),
+            }
         }
         5 => {
             let said = format!("{name} is one of {}, Paris or {}", value(&known), quoted("New York"));
             let others = [known, "Paris".into(), "New York".into()];
             Condition { said, holds: Box::new(move |row| others.iter().any(|other| equal(row, &column, other))) }
         }
-        6 => Condition { said: format!("{name} is not {}", value(&known)), holds: Box::new(move |row| !equal(row, &column, &known)) },
-        _ => Condition { said: format!("{name} {is} {}", value(&known)), holds: Box::new(move |row| equal(row, &column, &known)) },
+        6 => Condition {
+            said: format!("{name} is not {}", value(&known)),
+            holds: Box::new(move |row| !equal(row, &column, &known)),
+        },
+        _ => Condition {
+            said: format!("{name} {is} {}", value(&known)),
+            holds: Box::new(move |row| equal(row, &column, &known)),
+        },
     }
 }
 

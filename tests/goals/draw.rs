@@ -53,7 +53,8 @@ pub fn draw(seed: u64) -> Case {
     }
     let goal = draw.goal();
     let bom = if draw.random.once_in(8) { "\u{feff}" } else { "" };
-    let mut files: Vec<(String, Vec<u8>)> = draw.texts.iter().map(|(name, text)| (name.clone(), text.clone().into_bytes())).collect();
+    let mut files: Vec<(String, Vec<u8>)> =
+        draw.texts.iter().map(|(name, text)| (name.clone(), text.clone().into_bytes())).collect();
     files.extend(draw.tables.iter().map(|table| (table.file.clone(), format!("{bom}{}", table.text).into_bytes())));
     Case { goal, files, answers: draw.answers, expected: draw.expected }
 }
@@ -62,7 +63,8 @@ pub fn draw(seed: u64) -> Case {
 fn tables(random: &mut Random) -> Vec<Table> {
     let mut names = vec!["a", "people", "my data", "Käse-2024", "sub/prices", "orders"];
     let mut name = |random: &mut Random, ending: &str| format!("{}.{ending}", random.draw(&mut names));
-    let (first, second, third, fourth) = (name(random, "csv"), name(random, "csv"), name(random, "csv"), name(random, "json"));
+    let (first, second, third, fourth) =
+        (name(random, "csv"), name(random, "csv"), name(random, "csv"), name(random, "json"));
     let one = table::csv(random, &first);
     let two = table::variant(random, &one, &second);
     vec![one, two, table::csv(random, &third), table::json(random, &fourth)]
@@ -120,6 +122,10 @@ impl Draw {
 
     /// Rows under a name that ends in `.json` or `.csv`.
     fn expect_rows(&mut self, name: &str, rows: &[table::Row]) {
-        if name.ends_with(".csv") { self.expect(name, table::as_csv(rows)) } else { self.expect_json(name, &table::as_value(rows)) }
+        if name.ends_with(".csv") {
+            self.expect(name, table::as_csv(rows))
+        } else {
+            self.expect_json(name, &table::as_value(rows))
+        }
     }
 }

@@ -16,7 +16,22 @@ pub struct Table {
     pub text: String,
 }
 
-const NAMES: &[&str] = &["Ada", "Bob", "Zoë", "Łukasz", "O'Neil", "d'Arc, Jean", "\"Doc\" Brown", "東京", "ada", "Bob", "", "multi\nline", " lead", "007"];
+const NAMES: &[&str] = &[
+    "Ada",
+    "Bob",
+    "Zoë",
+    "Łukasz",
+    "O'Neil",
+    "d'Arc, Jean",
+    "\"Doc\" Brown",
+    "東京",
+    "ada",
+    "Bob",
+    "",
+    "multi\nline",
+    " lead",
+    "007",
+];
 const CITIES: &[&str] = &["Paris", "Rome", "New York", "São Paulo", "", "Rome", "Köln", "Rome;Paris"];
 const DATES: &[&str] = &["2023-12-31", "2024-01-05", "2024-05-01", "2024-05-02", "", "2025-02-28"];
 
@@ -52,7 +67,8 @@ pub fn json(random: &mut Random, file: &str) -> Table {
         rows.push(row);
     }
     let value = Value::Array(rows.iter().cloned().map(Value::Object).collect());
-    let text = if random.once_in(2) { value.to_string() } else { serde_json::to_string_pretty(&value).expect("plain data") };
+    let text =
+        if random.once_in(2) { value.to_string() } else { serde_json::to_string_pretty(&value).expect("plain data") };
     Table { file: file.into(), columns, rows, text }
 }
 
@@ -101,7 +117,8 @@ fn write_csv(random: &mut Random, columns: &[String], rows: &[Row]) -> String {
     let end = *random.pick(&["\n", "\r\n"]);
     let lavish = random.once_in(4);
     let line = |fields: Vec<String>| {
-        let fields: Vec<String> = fields.into_iter().map(|field| if lavish { quoted(&field) } else { necessary(&field) }).collect();
+        let fields: Vec<String> =
+            fields.into_iter().map(|field| if lavish { quoted(&field) } else { necessary(&field) }).collect();
         fields.join(",")
     };
     let mut lines = vec![line(columns.to_vec())];
@@ -187,7 +204,9 @@ pub fn sort(rows: &mut Vec<Row>, column: &str, descending: bool) {
 
 /// What `compare` says of two lists.
 pub fn compare<T: PartialEq + Clone + Into<Value>>(first: &[T], second: &[T]) -> Value {
-    let only = |these: &[T], those: &[T]| these.iter().filter(|item| !those.contains(item)).cloned().map(Into::into).collect::<Vec<Value>>();
+    let only = |these: &[T], those: &[T]| {
+        these.iter().filter(|item| !those.contains(item)).cloned().map(Into::into).collect::<Vec<Value>>()
+    };
     let (left, right) = (only(first, second), only(second, first));
     json!({
         "same": first == second, "first": first.len(), "second": second.len(), "in_both": first.len() - left.len(),

@@ -29,12 +29,20 @@ impl Draw {
         let own = format!("{}.{to}", base.rsplit_once('.').expect("an ending").0);
         if self.random.once_in(3) && !self.expected.contains_key(&own) {
             let form = to.to_uppercase();
-            self.say(&["Convert <0> to <1>", "turn the file <0> into <1>", "Transform <0> from <2> to <1>"], &[&table.file, &form, if to == "csv" { "JSON" } else { "CSV" }]);
+            self.say(
+                &["Convert <0> to <1>", "turn the file <0> into <1>", "Transform <0> from <2> to <1>"],
+                &[&table.file, &form, if to == "csv" { "JSON" } else { "CSV" }],
+            );
             return self.expect_rows(&own, &table.rows);
         }
         let name = self.name(to);
         self.say(
-            &["Convert <0> to <1>", "please convert <0> into <1>", "Read <0> and convert it to <2> as <1>", "convert <0> to <2> and save the result as <1>"],
+            &[
+                "Convert <0> to <1>",
+                "please convert <0> into <1>",
+                "Read <0> and convert it to <2> as <1>",
+                "convert <0> to <2> and save the result as <1>",
+            ],
             &[&table.file, &name, &to.to_uppercase()],
         );
         self.expect_rows(&name, &table.rows);
@@ -45,7 +53,13 @@ impl Draw {
         let name = self.name(ending);
         if self.random.once_in(2) {
             self.say(
-                &["Count the rows in <0> into <1>", "how many rows are there in <0> as <1>", "the number of records in <0> to <1>", "Read <0>, count the rows in it and save the count as <1>", "save the number of rows in <0> as <1>"],
+                &[
+                    "Count the rows in <0> into <1>",
+                    "how many rows are there in <0> as <1>",
+                    "the number of records in <0> to <1>",
+                    "Read <0>, count the rows in it and save the count as <1>",
+                    "save the number of rows in <0> as <1>",
+                ],
                 &[&table.file, &name],
             );
             return self.expect_json(&name, &json!(table.rows.len()));
@@ -53,7 +67,11 @@ impl Draw {
         let condition = condition(&mut self.random, table);
         let many = table.rows.iter().filter(|row| (condition.holds)(row)).count();
         self.say(
-            &["count the rows in <0> where <2> as <1>", "How many rows does <0> have where <2> as <1>", "Count the rows where <2> in <0> into <1>"],
+            &[
+                "count the rows in <0> where <2> as <1>",
+                "How many rows does <0> have where <2> as <1>",
+                "Count the rows where <2> in <0> into <1>",
+            ],
             &[&table.file, &name, &condition.said],
         );
         self.expect_json(&name, &json!(many));
@@ -66,7 +84,13 @@ impl Draw {
         let said = named(&mut self.random, &column);
         let name = self.name("json");
         if self.random.once_in(2) {
-            self.say(&["count the rows in <0> by <2> into <1>", "Count the records of <0> per <2> and save the result as <1>"], &[&table.file, &name, &said]);
+            self.say(
+                &[
+                    "count the rows in <0> by <2> into <1>",
+                    "Count the records of <0> per <2> and save the result as <1>",
+                ],
+                &[&table.file, &name, &said],
+            );
             let mut counts = Map::new();
             for field in fields {
                 let before = counts.get(&field).and_then(Value::as_u64).unwrap_or(0);
@@ -77,10 +101,19 @@ impl Draw {
         fields.dedup();
         fields.retain(|field| !field.is_empty());
         if self.random.once_in(2) {
-            self.say(&["count the distinct values of <2> in <0> into <1>", "the number of different values of <2> in <0> as <1>"], &[&table.file, &name, &said]);
+            self.say(
+                &[
+                    "count the distinct values of <2> in <0> into <1>",
+                    "the number of different values of <2> in <0> as <1>",
+                ],
+                &[&table.file, &name, &said],
+            );
             self.expect_json(&name, &json!(fields.len()));
         } else {
-            self.say(&["List the unique values of <2> in <0> as <1>", "find the distinct values of <2> in <0> into <1>"], &[&table.file, &name, &said]);
+            self.say(
+                &["List the unique values of <2> in <0> as <1>", "find the distinct values of <2> in <0> into <1>"],
+                &[&table.file, &name, &said],
+            );
             self.expect_json(&name, &json!(fields));
         }
     }
@@ -99,9 +132,20 @@ impl Draw {
             2 => ("lowest", found.iter().copied().fold(f64::INFINITY, f64::min)),
             _ => ("highest", found.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
         };
-        self.say(&["what is the <2> price in <0> as <1>", "Calculate the <2> of price in <0> into <1>", "the <2> of the price in <0> to <1>"], &[&table.file, &name, word]);
+        self.say(
+            &[
+                "what is the <2> price in <0> as <1>",
+                "Calculate the <2> of price in <0> into <1>",
+                "the <2> of the price in <0> to <1>",
+            ],
+            &[&table.file, &name, word],
+        );
         // A sum with a fraction in it is a fraction, however it ends.
-        let whole = table.rows.iter().filter(|row| number(row.get("price")).is_some()).all(|row| !text(row.get("price")).contains('.'));
+        let whole = table
+            .rows
+            .iter()
+            .filter(|row| number(row.get("price")).is_some())
+            .all(|row| !text(row.get("price")).contains('.'));
         let value = match word {
             "average" => json!(value),
             "sum" if !whole => json!(value),
@@ -118,12 +162,19 @@ impl Draw {
         let parts = [table.file.as_str(), &name, &condition.said];
         let out = self.random.once_in(4);
         if out {
-            self.say(&["remove the rows of <0> where <2> as <1>", "Filter out the rows of <0> where <2> and save it as <1>"], &parts);
+            self.say(
+                &["remove the rows of <0> where <2> as <1>", "Filter out the rows of <0> where <2> and save it as <1>"],
+                &parts,
+            );
         } else {
             self.say(
                 &[
-                    "filter <0> where <2> into <1>", "Keep only the rows of <0> where <2> and save the result as <1>", "find the rows in <0> where <2>, save them as <1>",
-                    "Read <0>. Filter it where <2>. Save the result to <1>", "show me the rows where <2> in <0> as <1>", "filter the rows of <0> for rows where <2> as <1>",
+                    "filter <0> where <2> into <1>",
+                    "Keep only the rows of <0> where <2> and save the result as <1>",
+                    "find the rows in <0> where <2>, save them as <1>",
+                    "Read <0>. Filter it where <2>. Save the result to <1>",
+                    "show me the rows where <2> in <0> as <1>",
+                    "filter the rows of <0> for rows where <2> as <1>",
                 ],
                 &parts,
             );
@@ -135,7 +186,8 @@ impl Draw {
     fn sort(&mut self, table: &Table) {
         let (first, second) = (self.random.pick(&table.columns).clone(), self.random.pick(&table.columns).clone());
         let (down, two) = (self.random.once_in(2), self.random.once_in(2));
-        let mut said = named(&mut self.random, &first) + if down { " descending" } else { *self.random.pick(&["", " ascending", " in ascending order"]) };
+        let mut said = named(&mut self.random, &first)
+            + if down { " descending" } else { *self.random.pick(&["", " ascending", " in ascending order"]) };
         let mut rows = table.rows.clone();
         if two {
             said += &format!(" then by {}", named(&mut self.random, &second));
@@ -144,7 +196,15 @@ impl Draw {
         table::sort(&mut rows, &first, down);
         let ending = *self.random.pick(&["json", "csv"]);
         let name = self.name(ending);
-        self.say(&["sort <0> by <2> into <1>", "Sort the rows of <0> by <2> and save it as <1>", "read <0>, sort it by <2>, save the result as <1>", "order <0> by <2> as <1>"], &[&table.file, &name, &said]);
+        self.say(
+            &[
+                "sort <0> by <2> into <1>",
+                "Sort the rows of <0> by <2> and save it as <1>",
+                "read <0>, sort it by <2>, save the result as <1>",
+                "order <0> by <2> as <1>",
+            ],
+            &[&table.file, &name, &said],
+        );
         self.expect_rows(&name, &rows);
     }
 
@@ -157,18 +217,29 @@ impl Draw {
         let mut rows = table.rows.clone();
         match self.random.below(4) {
             0 => {
-                self.say(&["the top <3> rows of <0> by <2> into <1>", "get the top <3> of <0> by <2> as <1>", "Sort <0> by <2> descending and keep the first <3> rows as <1>"], &parts);
+                self.say(
+                    &[
+                        "the top <3> rows of <0> by <2> into <1>",
+                        "get the top <3> of <0> by <2> as <1>",
+                        "Sort <0> by <2> descending and keep the first <3> rows as <1>",
+                    ],
+                    &parts,
+                );
                 table::sort(&mut rows, &column, true);
             }
             1 => {
-                self.say(&["the bottom <3> rows of <0> by <2> into <1>", "list the lowest <3> of <0> by <2> as <1>"], &parts);
+                self.say(
+                    &["the bottom <3> rows of <0> by <2> into <1>", "list the lowest <3> of <0> by <2> as <1>"],
+                    &parts,
+                );
                 table::sort(&mut rows, &column, false);
             }
             2 => {
                 self.say(&["take the last <3> rows of <0> as <1>", "the last <3> records of <0> into <1>"], &parts);
                 rows = rows.split_off(rows.len().saturating_sub(many));
             }
-            _ => self.say(&["take the first <3> rows of <0> as <1>", "show the first <3> entries of <0> into <1>"], &parts),
+            _ => self
+                .say(&["take the first <3> rows of <0> as <1>", "show the first <3> entries of <0> into <1>"], &parts),
         }
         rows.truncate(many);
         self.expect_rows(&name, &rows);
@@ -179,8 +250,20 @@ impl Draw {
         let said = named(&mut self.random, &second);
         let ending = *self.random.pick(&["json", "csv"]);
         let name = self.name(ending);
-        self.say(&["select name and <2> from <0> as <1>", "Keep only the columns name, <2> of <0> and save the result as <1>", "extract the name and <2> columns from <0> into <1>"], &[&table.file, &name, &said]);
-        let pick = |row: &Row| ["name", &second].map(|name| (name.to_string(), row.get(name).cloned().unwrap_or(Value::Null))).into_iter().collect();
+        self.say(
+            &[
+                "select name and <2> from <0> as <1>",
+                "Keep only the columns name, <2> of <0> and save the result as <1>",
+                "extract the name and <2> columns from <0> into <1>",
+            ],
+            &[&table.file, &name, &said],
+        );
+        let pick = |row: &Row| {
+            ["name", &second]
+                .map(|name| (name.to_string(), row.get(name).cloned().unwrap_or(Value::Null)))
+                .into_iter()
+                .collect()
+        };
         let rows: Vec<Row> = table.rows.iter().map(pick).collect();
         self.expect_rows(&name, &rows);
     }
@@ -189,7 +272,12 @@ impl Draw {
         let (first, second) = (self.tables[0].clone(), self.tables[1].clone());
         let name = self.name("json");
         self.say(
-            &["compare <0> and <1> into <2>", "Compare <0> with <1> and save the result as <2>", "Read <0> and <1>, then compare both and save the comparison as <2>", "find the differences between <0> and <1> as <2>"],
+            &[
+                "compare <0> and <1> into <2>",
+                "Compare <0> with <1> and save the result as <2>",
+                "Read <0> and <1>, then compare both and save the comparison as <2>",
+                "find the differences between <0> and <1> as <2>",
+            ],
             &[&first.file, &second.file, &name],
         );
         self.expect_json(&name, &table::compare(&first.rows, &second.rows));
@@ -206,7 +294,11 @@ impl Draw {
         let name = self.name(ending);
         let by = named(&mut self.random, &column) + if down { " descending" } else { "" };
         self.say(
-            &["filter <0> where <2>, sort it by <3>, keep the first <4> and save them as <1>", "Load <0>. Filter it where <2>. Sort the result by <3>. Take the first <4> rows as <1>", "read <0>; keep the rows where <2>; sort them by <3>; keep the first <4> and save it to <1>"],
+            &[
+                "filter <0> where <2>, sort it by <3>, keep the first <4> and save them as <1>",
+                "Load <0>. Filter it where <2>. Sort the result by <3>. Take the first <4> rows as <1>",
+                "read <0>; keep the rows where <2>; sort them by <3>; keep the first <4> and save it to <1>",
+            ],
             &[&table.file, &name, &condition.said, &by, &many.to_string()],
         );
         let mut rows: Vec<Row> = table.rows.iter().filter(|row| (condition.holds)(row)).cloned().collect();
@@ -219,10 +311,20 @@ impl Draw {
         let name = self.name("json");
         let (jq, value) = match self.random.below(3) {
             0 => ("length", json!(table.rows.len())),
-            1 => ("[.[] | .name]", table.rows.iter().map(|row| row.get("name").cloned().unwrap_or(Value::Null)).collect()),
+            1 => (
+                "[.[] | .name]",
+                table.rows.iter().map(|row| row.get("name").cloned().unwrap_or(Value::Null)).collect(),
+            ),
             _ => ("map(has(\"price\")) | all", json!(table.rows.iter().all(|row| row.contains_key("price")))),
         };
-        self.say(&["query <0> with '<2>' as <1>", "run the jq query `<2>` on <0> and save the result as <1>", "apply '<2>' to <0> into <1>"], &[&table.file, &name, jq]);
+        self.say(
+            &[
+                "query <0> with '<2>' as <1>",
+                "run the jq query `<2>` on <0> and save the result as <1>",
+                "apply '<2>' to <0> into <1>",
+            ],
+            &[&table.file, &name, jq],
+        );
         self.expect_json(&name, &value);
     }
 }

@@ -3,15 +3,41 @@
 use super::random::Random;
 
 const WORDS: &[&str] = &[
-    "bees", "Honey", "it's", "don’t", "naïve", "Straße", "東京", "42", "3.14", "well-known", "x_y", "error", "Error", "—", "'quoted'", "émile",
-    "{brace}", "a\\b", "tab\there", "warn:", "(see", "below)", "\"said\"",
+    "bees",
+    "Honey",
+    "it's",
+    "don’t",
+    "naïve",
+    "Straße",
+    "東京",
+    "42",
+    "3.14",
+    "well-known",
+    "x_y",
+    "error",
+    "Error",
+    "—",
+    "'quoted'",
+    "émile",
+    "{brace}",
+    "a\\b",
+    "tab\there",
+    "warn:",
+    "(see",
+    "below)",
+    "\"said\"",
 ];
 
 /// A text of a few lines, with blank ones, in either kind of line ending.
 pub fn text(random: &mut Random) -> String {
     let end = *random.pick(&["\n", "\n", "\r\n"]);
     let lines: Vec<String> = (0..random.below(9))
-        .map(|_| (0..random.below(7)).map(|_| *random.pick(WORDS)).collect::<Vec<_>>().join(*random.pick(&[" ", " ", "  ", ". "])))
+        .map(|_| {
+            (0..random.below(7))
+                .map(|_| *random.pick(WORDS))
+                .collect::<Vec<_>>()
+                .join(*random.pick(&[" ", " ", "  ", ". "]))
+        })
         .collect();
     let last = if random.once_in(3) { "" } else { end };
     if lines.is_empty() { String::new() } else { lines.join(end) + last }
@@ -19,7 +45,8 @@ pub fn text(random: &mut Random) -> String {
 
 /// A short text for quotation marks: one line, no double quotes.
 pub fn phrase(random: &mut Random) -> String {
-    let words: Vec<&str> = (0..1 + random.below(5)).map(|_| *random.pick(WORDS)).filter(|word| !word.contains('"')).collect();
+    let words: Vec<&str> =
+        (0..1 + random.below(5)).map(|_| *random.pick(WORDS)).filter(|word| !word.contains('"')).collect();
     if words.is_empty() { "plain words".into() } else { words.join(" ") }
 }
 
@@ -28,7 +55,8 @@ pub fn count(unit: &str, text: &str) -> usize {
     match unit {
         "words" => words(text).len(),
         "unique words" => {
-            let mut unique: Vec<String> = words(text).iter().map(|word| word.to_lowercase().replace('’', "'")).collect();
+            let mut unique: Vec<String> =
+                words(text).iter().map(|word| word.to_lowercase().replace('’', "'")).collect();
             unique.sort();
             unique.dedup();
             unique.len()

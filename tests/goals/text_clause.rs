@@ -2,12 +2,16 @@
 
 use super::Draw;
 use super::condition::quoted;
-use super::text::{count, phrase, unlines};
 use super::table;
+use super::text::{count, phrase, unlines};
 use serde_json::{Map, Value, json};
 
 const UNITS: &[(&str, &str)] = &[
-    ("words", "words"), ("lines", "lines"), ("characters", "characters"), ("paragraphs", "paragraphs"), ("unique words", "unique_words"),
+    ("words", "words"),
+    ("lines", "lines"),
+    ("characters", "characters"),
+    ("paragraphs", "paragraphs"),
+    ("unique words", "unique_words"),
     ("characters without spaces", "characters_no_spaces"),
 ];
 
@@ -34,7 +38,13 @@ impl Draw {
         let ending = *self.random.pick(&["txt", "json", "md"]);
         let name = self.name(ending);
         self.say(
-            &["Count the <2> in <0> into <1>", "how many <2> are in <0> as <1>", "the number of <2> in <0> to <1>", "Read <0> and count the <2> in it, save the result as <1>", "write the number of <2> in <0> to <1>"],
+            &[
+                "Count the <2> in <0> into <1>",
+                "how many <2> are in <0> as <1>",
+                "the number of <2> in <0> to <1>",
+                "Read <0> and count the <2> in it, save the result as <1>",
+                "write the number of <2> in <0> to <1>",
+            ],
             &[file, &name, unit],
         );
         self.expect_json(&name, &json!(count(unit, text)));
@@ -44,8 +54,15 @@ impl Draw {
         let mut units = UNITS.to_vec();
         let (a, b, c) = (self.random.draw(&mut units), self.random.draw(&mut units), self.random.draw(&mut units));
         let name = self.name("json");
-        self.say(&["count the <2>, <3> and <4> in <0> as <1>", "Count the <2>, the <3> and the <4> of <0> and save the result as <1>"], &[file, &name, a.0, b.0, c.0]);
-        let counts: Map<String, Value> = [a, b, c].iter().map(|(unit, key)| ((*key).to_string(), json!(count(unit, text)))).collect();
+        self.say(
+            &[
+                "count the <2>, <3> and <4> in <0> as <1>",
+                "Count the <2>, the <3> and the <4> of <0> and save the result as <1>",
+            ],
+            &[file, &name, a.0, b.0, c.0],
+        );
+        let counts: Map<String, Value> =
+            [a, b, c].iter().map(|(unit, key)| ((*key).to_string(), json!(count(unit, text)))).collect();
         self.expect_json(&name, &Value::Object(counts));
     }
 
@@ -53,7 +70,10 @@ impl Draw {
         let [(first, one), (second, two)] = [self.texts[0].clone(), self.texts[1].clone()];
         let (unit, _) = *self.random.pick(UNITS);
         let name = self.name("json");
-        self.say(&["count the <3> in <0> and <1> into <2>", "Read <0> and <1>. Count the <3> in both as <2>"], &[&first, &second, &name, unit]);
+        self.say(
+            &["count the <3> in <0> and <1> into <2>", "Read <0> and <1>. Count the <3> in both as <2>"],
+            &[&first, &second, &name, unit],
+        );
         self.expect_json(&name, &json!({&first: count(unit, &one), &second: count(unit, &two)}));
     }
 
@@ -70,16 +90,32 @@ impl Draw {
         let name = self.name("txt");
         match self.random.below(4) {
             0 => {
-                self.say(&["keep the lines of <0> containing \"error\" as <1>", "Filter <0> for lines that contain error into <1>", "find the lines in <0> which contain 'error' and save them as <1>"], &[file, &name]);
+                self.say(
+                    &[
+                        "keep the lines of <0> containing \"error\" as <1>",
+                        "Filter <0> for lines that contain error into <1>",
+                        "find the lines in <0> which contain 'error' and save them as <1>",
+                    ],
+                    &[file, &name],
+                );
                 lines.retain(|line| line.contains("error"));
             }
             1 => {
-                self.say(&["remove the lines of <0> that are empty and save the text as <1>", "drop the lines of <0> that are blank as <1>"], &[file, &name]);
+                self.say(
+                    &[
+                        "remove the lines of <0> that are empty and save the text as <1>",
+                        "drop the lines of <0> that are blank as <1>",
+                    ],
+                    &[file, &name],
+                );
                 lines.retain(|line| !line.is_empty());
             }
             2 => {
                 let down = self.random.once_in(2);
-                self.say(&["sort the lines of <0><2> into <1>", "Sort <0><2> and save it as <1>"], &[file, &name, if down { " descending" } else { "" }]);
+                self.say(
+                    &["sort the lines of <0><2> into <1>", "Sort <0><2> and save it as <1>"],
+                    &[file, &name, if down { " descending" } else { "" }],
+                );
                 lines.sort_unstable();
                 if down {
                     lines.reverse();
@@ -87,7 +123,10 @@ impl Draw {
             }
             _ => {
                 let many = 1 + self.random.below(3);
-                self.say(&["take the first <2> lines of <0> as <1>", "the first <2> lines of <0> into <1>"], &[file, &name, &many.to_string()]);
+                self.say(
+                    &["take the first <2> lines of <0> as <1>", "the first <2> lines of <0> into <1>"],
+                    &[file, &name, &many.to_string()],
+                );
                 lines.truncate(many);
             }
         }
@@ -97,7 +136,14 @@ impl Draw {
     fn occurrences(&mut self, file: &str, text: &str) {
         let wanted = *self.random.pick(&["er", "e", "bees", "zzz", "\\", "{brace}"]);
         let name = self.name("txt");
-        self.say(&["how many times does <2> occur in <0> as <1>", "Count the occurrences of <2> in <0> into <1>", "count <2> in <0> as <1>"], &[file, &name, &quoted(wanted)]);
+        self.say(
+            &[
+                "how many times does <2> occur in <0> as <1>",
+                "Count the occurrences of <2> in <0> into <1>",
+                "count <2> in <0> as <1>",
+            ],
+            &[file, &name, &quoted(wanted)],
+        );
         self.expect_json(&name, &json!(text.matches(wanted).count()));
     }
 
@@ -105,7 +151,10 @@ impl Draw {
         let name = self.name("md");
         match self.random.below(3) {
             0 => {
-                self.say(&["Read <0> and save it as <1>", "save the text of <0> as <1>", "Open <0>; write the text to <1>"], &[file, &name]);
+                self.say(
+                    &["Read <0> and save it as <1>", "save the text of <0> as <1>", "Open <0>; write the text to <1>"],
+                    &[file, &name],
+                );
                 self.expect(&name, text);
             }
             1 => {
@@ -124,7 +173,10 @@ impl Draw {
     fn compare_texts(&mut self) {
         let [(first, one), (second, two)] = [self.texts[0].clone(), self.texts[1].clone()];
         let name = self.name("json");
-        self.say(&["compare <0> with <1> as <2>", "Read <0> and <1> and compare both into <2>"], &[&first, &second, &name]);
+        self.say(
+            &["compare <0> with <1> as <2>", "Read <0> and <1> and compare both into <2>"],
+            &[&first, &second, &name],
+        );
         let (one, two): (Vec<&str>, Vec<&str>) = (one.lines().collect(), two.lines().collect());
         self.expect_json(&name, &table::compare(&one, &two));
     }
@@ -134,7 +186,10 @@ impl Draw {
         let what = *self.random.pick(&["basic todo list", "short list of things for Ada and Bob", "packing checklist"]);
         let ending = *self.random.pick(&["md", "txt"]);
         let name = self.name(ending);
-        self.say(&["Create a <0> as <1>", "write a <0> and save it as <1>", "Please make me a <0> into <1>"], &[what, &name]);
+        self.say(
+            &["Create a <0> as <1>", "write a <0> and save it as <1>", "Please make me a <0> into <1>"],
+            &[what, &name],
+        );
         let title = what[..1].to_uppercase() + &what[1..];
         let label = "Template text made by the offline provider, without a language model.";
         let items = ["First", "Second", "Third"];
@@ -150,7 +205,13 @@ impl Draw {
     fn analyse(&mut self, file: &str, text: &str) {
         let (unit, key) = *self.random.pick(UNITS);
         let name = self.name("json");
-        self.say(&["Analyse <0> and query the result with '.statistics.<2>' as <1>", "Read <0>, analyse the text, apply `.statistics.<2>` to the analysis and save it as <1>"], &[file, &name, key]);
+        self.say(
+            &[
+                "Analyse <0> and query the result with '.statistics.<2>' as <1>",
+                "Read <0>, analyse the text, apply `.statistics.<2>` to the analysis and save it as <1>",
+            ],
+            &[file, &name, key],
+        );
         self.expect_json(&name, &json!(count(unit, text)));
     }
 
@@ -161,7 +222,10 @@ impl Draw {
             0 => {
                 let answer = phrase(&mut self.random);
                 let name = self.name("txt");
-                self.say(&["ask <0> and save the answer as <1>", "Ask me <0>, then write the answer to <1>"], &[&asked, &name]);
+                self.say(
+                    &["ask <0> and save the answer as <1>", "Ask me <0>, then write the answer to <1>"],
+                    &[&asked, &name],
+                );
                 self.expect(&name, answer.clone());
                 self.answers.push((question, json!(answer)));
             }
@@ -183,7 +247,10 @@ impl Draw {
                 let name = self.name("json");
                 let number = self.random.once_in(2);
                 let answer = if number { json!(self.random.below(100)) } else { json!(self.random.once_in(2)) };
-                self.say(&["ask <0> <2> and save the answer as <1>", "Ask me <0> <2>; save it as <1>"], &[&asked, &name, if number { "as a number" } else { "yes or no" }]);
+                self.say(
+                    &["ask <0> <2> and save the answer as <1>", "Ask me <0> <2>; save it as <1>"],
+                    &[&asked, &name, if number { "as a number" } else { "yes or no" }],
+                );
                 self.expect_json(&name, &answer);
                 self.answers.push((question, answer));
             }

@@ -1,76 +1,19 @@
 //! The decider loop, over a log that does on purpose what a real one was seen to do.
 
+use crate::echo::{Echo, mission, said};
 use nats::{
     decider::{self, Options},
     log::{Guard, Log},
     memory::{Memory, Trouble},
 };
-use schemas::{Event, EventId, Fact, MissionId, Tenant, Time, Writer, fact::Tail, user::MessageSaid};
+use schemas::{Event, Fact, MissionId, Tenant, Writer};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use streams::{
-    decide::{About, Decider, Due},
+    decide::Decider,
     record::{Decoded, Record},
     subject,
 };
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
-
-/// Answers each line that a person says with one line of its own.
-struct Echo;
-
-#[derive(Clone, Default)]
-struct Heard {
-    about: Option<About>,
-    lines: BTreeMap<String, EventId>,
-    answered: BTreeMap<String, EventId>,
-}
-
-impl Decider for Echo {
-    const NAME: &'static str = "agent-steps";
-    const WRITER: Writer = Writer::Agent;
-    type State = Heard;
-
-    fn folds(writer: Writer, kind: &str, _: &Tail) -> bool {
-        kind == "message.said" && matches!(writer, Writer::User | Writer::Agent)
-    }
-
-    fn evolve(state: &mut Heard, event: &Event) {
-        state.about = Some(About { tenant: event.tenant.clone(), mission: event.mission, time: event.time });
-        let Fact::MessageSaid(said) = &event.fact else { return };
-        assert!(said.text != "poison", "a line that this version cannot bear");
-        let lines = if event.writer == Writer::User { &mut state.lines } else { &mut state.answered };
-        lines.entry(said.text.clone()).or_insert(event.id);
-    }
-
-    fn about(state: &Heard) -> Option<&About> {
-        state.about.as_ref()
-    }
-
-    fn next(state: &Heard) -> Option<Due> {
-        let (text, id) = state.lines.iter().find(|(text, _)| !state.answered.contains_key(*text))?;
-        let said = MessageSaid { text: text.clone(), step: None, agent: None };
-        Some(Due::new(said, text.clone(), Some(*id)))
-    }
-}
-
-fn said(mission: MissionId, text: &str) -> Event {
-    Event {
-        seq: 0,
-        id: EventId::of_word(mission, Writer::User, "message.said", text, 0),
-        time: Time(1),
-        tenant: Tenant::default(),
-        mission,
-        writer: Writer::User,
-        tail: Tail::Bare,
-        fact: MessageSaid { text: text.into(), step: None, agent: None }.into(),
-        causation: None,
-        basis: None,
-        part: None,
-        worker_version: String::new(),
-        traceparent: None,
-        authid: None,
-    }
-}
 
 /// A person's line gets into the log, whatever the log does.
 async fn say(log: &Memory, mission: MissionId, text: &str) {
@@ -84,10 +27,6 @@ async fn say(log: &Memory, mission: MissionId, text: &str) {
         let last = own.last().map_or(0, |record| record.seq);
         let _ = log.append(&Record::encode(&event), &Guard { filter: filter.clone(), last }).await;
     }
-}
-
-fn mission(n: u128) -> MissionId {
-    MissionId(Uuid::from_u128(n))
 }
 
 /// What the agents said, by mission, in the order of the log.

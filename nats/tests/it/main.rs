@@ -6,6 +6,8 @@
     reason = "a test may panic, and it sees the clock and the environment"
 )]
 
+mod backlog;
+mod echo;
 mod loops;
 mod authority;
 mod fixture;

@@ -7,10 +7,7 @@ use crate::{
     progress::say,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use schemas::{
-    MissionId, Value,
-    value::Ref,
-};
+use schemas::{MissionId, Value, value::Ref};
 use serde_json::json;
 use std::{collections::BTreeMap, time::Duration};
 

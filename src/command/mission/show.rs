@@ -12,7 +12,8 @@ pub fn row(row: &Value) -> String {
     let text = |field: &str| row[field].as_str().unwrap_or_default();
     let title = if text("name").is_empty() { text("goal") } else { text("name") };
     let progress = format!("{}/{}", row["progress"]["done"], row["progress"]["total"]);
-    let cost = row["cost"]["usd"].as_f64().filter(|usd| *usd > 0.0).map_or_else(String::new, |usd| format!("${usd:.4}"));
+    let cost =
+        row["cost"]["usd"].as_f64().filter(|usd| *usd > 0.0).map_or_else(String::new, |usd| format!("${usd:.4}"));
     format!("{}  {:<9} {progress:>7} {cost:>8}  {}", text("id"), text("status"), short(title))
 }
 
@@ -30,7 +31,13 @@ pub fn print(now: &Overview) {
         println!("error    {}", clean(error).replace('\n', "\n         "));
     }
     if now.cost.usd > 0.0 || !now.calls.is_empty() {
-        println!("cost     ${:.4}, {} model calls, {} + {} tokens", now.cost.usd, now.calls.len(), now.cost.tokens.input, now.cost.tokens.output);
+        println!(
+            "cost     ${:.4}, {} model calls, {} + {} tokens",
+            now.cost.usd,
+            now.calls.len(),
+            now.cost.tokens.input,
+            now.cost.tokens.output
+        );
     }
     for (writer, why) in &now.stuck {
         println!("stuck    {writer}: {}", clean(why));
@@ -56,7 +63,12 @@ pub fn print(now: &Overview) {
         }
     }
     for question in open_questions(now) {
-        println!("question {}\n  {}\n  stage7 mission answer {id} --question {} ANSWER", question.id, asked(question), question.id);
+        println!(
+            "question {}\n  {}\n  stage7 mission answer {id} --question {} ANSWER",
+            question.id,
+            asked(question),
+            question.id
+        );
     }
     if !now.deliverables.is_empty() {
         println!("deliverables");

@@ -56,7 +56,9 @@ fn a_file_that_the_log_does_not_have_is_refused() {
     let mission = user.submit(&json!({"goal": "Read it", "model": "offline", "plan": {"steps": [read("a", "b.txt")]}}));
     stage7.until_is(&user, &mission, "failed");
     let reference = json!({"stage7:ref": "a".repeat(64), "type": "file", "size": 3, "media_type": "text/plain"});
-    for (path, file) in [("b.txt", reference.clone()), ("../b.txt", user.put("b.txt", b"b")), ("b.txt", json!({"size": 3}))] {
+    for (path, file) in
+        [("b.txt", reference.clone()), ("../b.txt", user.put("b.txt", b"b")), ("b.txt", json!({"size": 3}))]
+    {
         let told = user.say(&mission, "file.added", &json!({"path": path, "file": file}));
         assert!(told["error"]["code"].is_string(), "{path}: {told}");
     }
@@ -78,7 +80,8 @@ fn a_file_that_the_log_does_not_have_is_refused() {
         ("stage7.read.default".into(), b"{\"list\": {\"limit\": -1}}".to_vec()),
     ] {
         let answer = user.request(&subject, payload);
-        let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap_or_else(|error| panic!("{subject}: {error}: {answer:?}"));
+        let answer: serde_json::Value =
+            serde_json::from_slice(&answer).unwrap_or_else(|error| panic!("{subject}: {error}: {answer:?}"));
         assert!(answer["error"]["code"].is_string() && answer["error"]["message"].is_string(), "{subject}: {answer}");
     }
 }

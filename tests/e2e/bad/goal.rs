@@ -47,7 +47,9 @@ fn wrong_data() -> Vec<(Value, &'static str)> {
         (with("plan", json!({"steps": [{"id": 1, "verb": "THINK"}]})), "/plan"),
         (with("plan", json!({"stages": []})), "/plan"),
     ];
-    for field in ["goal", "kind", "name", "context", "files", "optimize", "budget", "autonomy", "schedule", "model", "plan"] {
+    for field in
+        ["goal", "kind", "name", "context", "files", "optimize", "budget", "autonomy", "schedule", "model", "plan"]
+    {
         for value in [json!(null), json!(7), json!(true)] {
             all.push((with(field, value), Box::leak(format!("/{field}").into_boxed_str())));
         }
@@ -93,8 +95,15 @@ fn refused(answer: &Value, at: &str, what: &str) {
     let error = &answer["error"];
     assert!(error["code"].as_str().is_some_and(|code| code.starts_with("invalid_")), "{what}: {answer}");
     assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()), "{what}: {answer}");
-    let all = [&answer["error"]["at"]].into_iter().chain(answer["faults"].as_array().into_iter().flatten().map(|fault| &fault["at"]));
-    assert!(all.clone().any(|found| found.as_str().is_some_and(|found| found == at || (!at.is_empty() && found.starts_with(&format!("{at}/"))))), "{what}: not at `{at}`: {answer}");
+    let all = [&answer["error"]["at"]]
+        .into_iter()
+        .chain(answer["faults"].as_array().into_iter().flatten().map(|fault| &fault["at"]));
+    assert!(
+        all.clone().any(|found| found
+            .as_str()
+            .is_some_and(|found| found == at || (!at.is_empty() && found.starts_with(&format!("{at}/"))))),
+        "{what}: not at `{at}`: {answer}"
+    );
 }
 
 #[test]
@@ -129,9 +138,14 @@ fn a_published_goal_that_is_none_is_refused_later() {
     }
     for ((data, at), id) in goals.iter().zip(&ids) {
         let what: String = data.to_string().chars().take(80).collect();
-        let answer = eventually(&format!("{what} is refused"), || stage7.logs(), || {
-            Some(user.read(&json!({"refused": {"source": SOURCE, "id": id}}))["refused"].take()).filter(|refused| !refused.is_null())
-        });
+        let answer = eventually(
+            &format!("{what} is refused"),
+            || stage7.logs(),
+            || {
+                Some(user.read(&json!({"refused": {"source": SOURCE, "id": id}}))["refused"].take())
+                    .filter(|refused| !refused.is_null())
+            },
+        );
         refused(&answer, at, &what);
     }
     goes_on(&stage7, &user);
@@ -143,8 +157,17 @@ fn the_command_line_refuses_a_goal_before_anything_is_sent() {
     let before = stage7.cli(&["mission", "list", "--json"]).code(0).lines().len();
     let long = "x".repeat(20_001);
     for args in [
-        &[""][..], &["  "], &["ring\u{7}"], &[&long], &["x", "--optimize", "luck"], &["x", "--max-cost", "-1"], &["x", "--max-cost", "much"],
-        &["x", "--timeout", "soon"], &["x", "--name", ""], &["x", "--model", " "], &["x", "y"],
+        &[""][..],
+        &["  "],
+        &["ring\u{7}"],
+        &[&long],
+        &["x", "--optimize", "luck"],
+        &["x", "--max-cost", "-1"],
+        &["x", "--max-cost", "much"],
+        &["x", "--timeout", "soon"],
+        &["x", "--name", ""],
+        &["x", "--model", " "],
+        &["x", "y"],
     ] {
         let ended = stage7.cli(&[&["run", "--json"], args].concat()).code(2);
         assert!(!ended.stderr.is_empty(), "{args:?}");

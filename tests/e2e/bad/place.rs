@@ -13,7 +13,11 @@ fn a_second_up_and_a_taken_port_are_told() {
     let data = stage7.path("data").display().to_string();
     let home = stage7.path("client");
     let second = stage7.ended(stage7.command(&["up", "--data", &data], &home)).code(1);
-    assert!(second.stderr.contains("in use") && second.stderr.contains(&stage7.pid("up").to_string()), "{}", second.stderr);
+    assert!(
+        second.stderr.contains("in use") && second.stderr.contains(&stage7.pid("up").to_string()),
+        "{}",
+        second.stderr
+    );
     // The first one did not notice.
     stage7.cli(&["run", "Create a basic todo list", "--model", "offline"]).code(0);
 
@@ -36,7 +40,12 @@ fn a_second_up_and_a_taken_port_are_told() {
         (vec!["config", "--config", "no-such.toml"], "no-such.toml"),
     ] {
         let ended = stage7.ended(stage7.command(&args, &home));
-        assert!(matches!(ended.code, Some(1 | 2)) && ended.stderr.contains(told), "{args:?}: {:?} {}", ended.code, ended.stderr);
+        assert!(
+            matches!(ended.code, Some(1 | 2)) && ended.stderr.contains(told),
+            "{args:?}: {:?} {}",
+            ended.code,
+            ended.stderr
+        );
     }
     let mut wrong = stage7.command(&["config"], &home);
     wrong.env("STAGE7_SLOTS", "many").env("STAGE7_RETRIES", "-1");
@@ -81,7 +90,8 @@ fn a_read_only_or_full_folder_is_told_and_the_deliverables_are_kept() {
     assert_eq!(fs::read_to_string(format!("{out}/{mission}/large.txt")).unwrap(), "large ".repeat(100_000));
 
     let file = stage7.file("no-folder", "");
-    let ended = stage7.cli(&["run", "Create a basic todo list", "--model", "offline", "--out", &format!("{file}/out")]).code(2);
+    let ended =
+        stage7.cli(&["run", "Create a basic todo list", "--model", "offline", "--out", &format!("{file}/out")]).code(2);
     assert!(ended.stderr.contains("no-folder"), "{}", ended.stderr);
 }
 
@@ -91,14 +101,26 @@ fn a_data_directory_that_can_not_be_written_is_told() {
     let stage7 = shared(Layout::One);
     let data = stage7.path("data-bad").display().to_string();
     fs::create_dir_all(&data).unwrap();
-    for (bounds, told) in [(vec!["--ro-bind", &data, &data], "Read-only"), (vec!["--size", "4096", "--tmpfs", &data], "No space left")] {
+    for (bounds, told) in
+        [(vec!["--ro-bind", &data, &data], "Read-only"), (vec!["--size", "4096", "--tmpfs", &data], "No space left")]
+    {
         for command in [&["up"][..], &["run", "Create a basic todo list", "--model", "offline"]] {
             let inner = stage7.command(&[command, &["--data", &data]].concat(), &stage7.path("client"));
             let mut outer = Command::new("bwrap");
-            outer.args(["--dev-bind", "/", "/"]).args(&bounds).args(["--die-with-parent", "--"]).arg(inner.get_program()).args(inner.get_args());
+            outer
+                .args(["--dev-bind", "/", "/"])
+                .args(&bounds)
+                .args(["--die-with-parent", "--"])
+                .arg(inner.get_program())
+                .args(inner.get_args());
             outer.current_dir(stage7.path("client"));
             let ended = stage7.ended(outer);
-            assert!(matches!(ended.code, Some(1 | 2)) && ended.stderr.contains(told) && ended.stderr.contains("data-bad"), "{command:?} {told}: {:?} {}", ended.code, ended.stderr);
+            assert!(
+                matches!(ended.code, Some(1 | 2)) && ended.stderr.contains(told) && ended.stderr.contains("data-bad"),
+                "{command:?} {told}: {:?} {}",
+                ended.code,
+                ended.stderr
+            );
         }
     }
 }

@@ -17,7 +17,11 @@ pub fn a_mission_survives_kill_9_of_everything(layout: Layout) {
     // A client of the command line stays where it is, and sees the end.
     let watch = stage7.spawn(&["mission", "watch", &mission, "--json"]);
     for completed in [1, 4, 8] {
-        let done = |state: &serde_json::Value| state["steps"].as_array().map_or(0, |steps| steps.iter().filter(|step| step["status"] == "completed").count());
+        let done = |state: &serde_json::Value| {
+            state["steps"]
+                .as_array()
+                .map_or(0, |steps| steps.iter().filter(|step| step["status"] == "completed").count())
+        };
         stage7.until(&user, &mission, &format!("has {completed} steps done"), |state| done(state) >= completed);
         drop(user);
         // In the middle of what begins next, too.

@@ -17,13 +17,22 @@ pub fn codes_say_how_it_ended(layout: Layout) {
     stage7.cli(&[&["run", "--plan", &good][..], &offline].concat()).code(0);
     let failed = stage7.cli(&[&["run", "--plan", &bad, "--json"][..], &offline].concat()).code(1);
     let result = failed.lines().pop().unwrap();
-    assert!(result["status"] == "failed" && result["error"].as_str().is_some_and(|error| error.contains("cannot index")), "{result}");
+    assert!(
+        result["status"] == "failed" && result["error"].as_str().is_some_and(|error| error.contains("cannot index")),
+        "{result}"
+    );
     stage7.cli(&[&["run"][..], &offline].concat()).code(2);
     stage7.cli(&["run", "--plan", &asks, "--no-such-flag"]).code(2);
     let waits = stage7.cli(&[&["run", "--plan", &asks][..], &offline].concat()).code(4);
     assert!(waits.stderr.contains("mission answer"), "it says how to go on: {}", waits.stderr);
 
-    let late = stage7.cli(&[&["run", "--plan", &plan("late.json", vec![turns("a", 1_000_000_000)]), "--timeout", "300ms", "--json"][..], &offline].concat());
+    let late = stage7.cli(
+        &[
+            &["run", "--plan", &plan("late.json", vec![turns("a", 1_000_000_000)]), "--timeout", "300ms", "--json"][..],
+            &offline,
+        ]
+        .concat(),
+    );
     let mission = late.code(6).lines()[0]["mission"].as_str().unwrap().to_string();
     stage7.cli(&["mission", "watch", &mission, "--timeout", "0.2s"]).code(6);
     stage7.cli(&["mission", "abort", &mission]).code(0);
@@ -44,7 +53,11 @@ pub fn codes_say_how_it_ended(layout: Layout) {
     stage7.ended(stage7.command(&["mission", "list"], &own)).code(1);
 
     let listed = stage7.cli(&["config", "--json"]).code(0).lines();
-    assert!(listed.iter().any(|setting| setting["name"] == "data") && listed.iter().all(|setting| setting["from"].is_string()), "{listed:?}");
+    assert!(
+        listed.iter().any(|setting| setting["name"] == "data")
+            && listed.iter().all(|setting| setting["from"].is_string()),
+        "{listed:?}"
+    );
     assert!(stage7.cli(&["config"]).code(0).stdout.contains("limits.slots"));
     let found = stage7.cli(&["doctor", "--json"]).code(0).lines();
     assert!(found.iter().any(|finding| finding["what"] == "up" && finding["state"] == "ok"), "{found:?}");

@@ -9,7 +9,8 @@ use crate::{
 use std::{thread::sleep, time::Duration};
 
 /// Words with which something starts.
-const STARTS: [&str; 6] = ["step.assigned", "plugin.requested", "llm.requested", "question.asked", "plugin.started", "step.retried"];
+const STARTS: [&str; 6] =
+    ["step.assigned", "plugin.requested", "llm.requested", "question.asked", "plugin.started", "step.retried"];
 
 pub fn a_pause_lets_nothing_start_and_survives_a_restart(layout: Layout) {
     // Two at once, so that most of what could start is queued.
@@ -26,13 +27,20 @@ pub fn a_pause_lets_nothing_start_and_survives_a_restart(layout: Layout) {
     });
     stage7.cli(&["mission", "pause", &mission, "--reason", "lunch", "--json"]).code(0).line();
     stage7.until_is(&user, &mission, "paused");
-    let open = |log: &crate::log::Log| log.of("plugin.requested").len() - log.of("plugin.completed").len() - log.of("plugin.failed").len();
-    let before = eventually("what ran has ended", || stage7.logs(), || {
-        let log = stage7.export(&mission);
-        (open(&log) == 0).then_some(log)
-    });
+    let open = |log: &crate::log::Log| {
+        log.of("plugin.requested").len() - log.of("plugin.completed").len() - log.of("plugin.failed").len()
+    };
+    let before = eventually(
+        "what ran has ended",
+        || stage7.logs(),
+        || {
+            let log = stage7.export(&mission);
+            (open(&log) == 0).then_some(log)
+        },
+    );
     let paused = seq(before.one("mission.paused"));
-    let started = |log: &crate::log::Log| STARTS.iter().flat_map(|kind| log.of(kind)).filter(|event| seq(event) > paused).count();
+    let started =
+        |log: &crate::log::Log| STARTS.iter().flat_map(|kind| log.of(kind)).filter(|event| seq(event) > paused).count();
     assert_eq!(started(&before), 0, "something started after the pause");
     assert!(before.of("step.completed").len() < names.len(), "there was nothing left to pause");
 
@@ -58,6 +66,9 @@ pub fn a_pause_lets_nothing_start_and_survives_a_restart(layout: Layout) {
         let not_started = log.of_step("plugin.failed", name);
         assert!(not_started.iter().all(|event| event["data"]["class"] == "not_started"), "{not_started:?}");
         assert_eq!(log.of_step("plugin.requested", name).len(), 1 + not_started.len(), "{name}");
-        assert!(log.of_step("step.faulted", name).is_empty() && log.of_step("step.retried", name).is_empty(), "no retry is used up");
+        assert!(
+            log.of_step("step.faulted", name).is_empty() && log.of_step("step.retried", name).is_empty(),
+            "no retry is used up"
+        );
     }
 }

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 /// The open question of a step, once it is asked.
 fn open(stage7: &Stage7, user: &User, mission: &str, step: &str) -> String {
     let is = |question: &Value| question["step"] == step && question["status"] == "open";
-    let state = stage7.until(user, mission, &format!("asks in {step}"), |state| state["questions"].as_array().is_some_and(|all| all.iter().any(is)));
+    let state = stage7.until(user, mission, &format!("asks in {step}"), |state| {
+        state["questions"].as_array().is_some_and(|all| all.iter().any(is))
+    });
     let question = state["questions"].as_array().unwrap().iter().find(|question| is(question)).unwrap();
     question["id"].as_str().unwrap().into()
 }
@@ -31,7 +33,9 @@ pub fn questions_are_answered_while_other_branches_go_on(layout: Layout) {
     stage7.cli(&["mission", "answer", &mission, "Zoë"]).code(2);
     stage7.cli(&["mission", "answer", &mission, "--question", &name, "Zoë\nO'Neil {name}"]).code(0);
     stage7.until(&user, &mission, "has ended its other branches", |state| {
-        let is = |id: &str, status: &str| state["steps"].as_array().unwrap().iter().any(|step| step["id"] == id && step["status"] == status);
+        let is = |id: &str, status: &str| {
+            state["steps"].as_array().unwrap().iter().any(|step| step["id"] == id && step["status"] == status)
+        };
         is("branch", "completed") && is("leaf", "completed") && is("name", "completed") && is("colour", "waiting")
     });
     stage7.until_is(&user, &mission, "waiting");
@@ -51,7 +55,13 @@ pub fn only_fitting_answers_are_taken(layout: Layout) {
     let user = stage7.user();
     for (kind, choices, wrong, right, text) in [
         ("choice", vec!["tea", "coffee"], vec!["milk", "", "tea,coffee"], "Tea", "tea"),
-        ("choices", vec!["a", "b", "c"], vec!["d", "[1]", "[\"a\",\"d\"]"], "[\"c\", \"a\"]", "[\n  \"a\",\n  \"c\"\n]\n"),
+        (
+            "choices",
+            vec!["a", "b", "c"],
+            vec!["d", "[1]", "[\"a\",\"d\"]"],
+            "[\"c\", \"a\"]",
+            "[\n  \"a\",\n  \"c\"\n]\n",
+        ),
         ("number", vec![], vec!["many", "", "1,5"], "-2.5", "-2.5"),
         ("boolean", vec![], vec!["maybe", "2"], "yes", "true"),
         ("text", vec![], vec!["", " \n"], "-x: {} \"ü\"", "-x: {} \"ü\""),

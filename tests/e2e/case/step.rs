@@ -36,7 +36,8 @@ pub fn independent_steps_overlap(layout: Layout) {
 
 pub fn a_step_gets_its_sources_exact_bytes(layout: Layout) {
     let stage7 = shared(layout);
-    let odd = "Zoë\r\n{path} {operation} {{x}} {} }{\r\n\t\u{1f9ea}東京 e\u{301} \u{feff}end without line feed \u{2028}…";
+    let odd =
+        "Zoë\r\n{path} {operation} {{x}} {} }{\r\n\t\u{1f9ea}東京 e\u{301} \u{feff}end without line feed \u{2028}…";
     let large = odd.repeat(400);
     assert!(large.len() > 16 * 1024);
     let text = |id: &str, source: &str, name: &str| {
@@ -49,19 +50,31 @@ pub fn a_step_gets_its_sources_exact_bytes(layout: Layout) {
         read("large", "large.txt"),
         text("copy", "small", "small-copy.txt"),
         text("large-copy", "large", "large-copy.txt"),
-        with(json!({
-            "id": "written", "verb": "FILE_OPS",
-            "inputs": {"operation": {"value": "write"}, "path": {"value": "written.txt"}},
-            "outputs": {"path": {"type": "string"}},
-        }), "content", "copy", "data"),
-        delivered(query("braces", json!({"x": "{query} {x} {data}"}), "[.x, \"{data} {operation}\"]"), "data", "braces.json"),
+        with(
+            json!({
+                "id": "written", "verb": "FILE_OPS",
+                "inputs": {"operation": {"value": "write"}, "path": {"value": "written.txt"}},
+                "outputs": {"path": {"type": "string"}},
+            }),
+            "content",
+            "copy",
+            "data",
+        ),
+        delivered(
+            query("braces", json!({"x": "{query} {x} {data}"}), "[.x, \"{data} {operation}\"]"),
+            "data",
+            "braces.json",
+        ),
     ]);
     let files = [stage7.file("bytes/small.txt", odd), stage7.file("bytes/large.txt", &large)];
     let (_, folder) = run(&stage7, "bytes", &plan, &files);
     for (name, wanted) in [("small-copy.txt", odd), ("large-copy.txt", large.as_str()), ("written.txt", odd)] {
         assert!(fs::read_to_string(folder.join(name)).unwrap() == wanted, "{name}");
     }
-    assert_eq!(fs::read_to_string(folder.join("braces.json")).unwrap(), "[\n  \"{query} {x} {data}\",\n  \"{data} {operation}\"\n]\n");
+    assert_eq!(
+        fs::read_to_string(folder.join("braces.json")).unwrap(),
+        "[\n  \"{query} {x} {data}\",\n  \"{data} {operation}\"\n]\n"
+    );
 }
 
 pub fn deliverables_are_what_they_are_said_to_be(layout: Layout) {
@@ -74,10 +87,19 @@ pub fn deliverables_are_what_they_are_said_to_be(layout: Layout) {
     });
     let mut convert = with(query("rows", json!(null), "."), "data", "read", "content");
     convert["inputs"]["from"] = json!({"value": "csv"});
-    let plan = goal(vec![read("read", "people.csv"), delivered(convert, "data", "people.json"), csv, delivered(query("empty", json!(null), "\"\""), "data", "Ärger 1.md")]);
+    let plan = goal(vec![
+        read("read", "people.csv"),
+        delivered(convert, "data", "people.json"),
+        csv,
+        delivered(query("empty", json!(null), "\"\""), "data", "Ärger 1.md"),
+    ]);
     let (mission, folder) = run(&stage7, "files", &plan, &[stage7.file("people.csv", rows)]);
     let wanted = [
-        ("people.json", "[\n  {\n    \"name\": \"Ada\",\n    \"age\": \"36\"\n  },\n  {\n    \"name\": \"O'Neil, \\\"Doc\\\"\",\n    \"age\": \"7\"\n  }\n]\n", "application/json"),
+        (
+            "people.json",
+            "[\n  {\n    \"name\": \"Ada\",\n    \"age\": \"36\"\n  },\n  {\n    \"name\": \"O'Neil, \\\"Doc\\\"\",\n    \"age\": \"7\"\n  }\n]\n",
+            "application/json",
+        ),
         ("table.csv", "a,b\n1,\"x,y\"\n", "text/csv; charset=utf-8"),
         ("Ärger 1.md", "", "text/markdown; charset=utf-8"),
     ];
@@ -85,7 +107,8 @@ pub fn deliverables_are_what_they_are_said_to_be(layout: Layout) {
     let deliverables = shown["deliverables"].as_array().unwrap();
     assert_eq!(deliverables.len(), wanted.len(), "{deliverables:?}");
     for (name, text, media_type) in wanted {
-        let said = deliverables.iter().find(|said| said["name"] == name).unwrap_or_else(|| panic!("{name}: {deliverables:?}"));
+        let said =
+            deliverables.iter().find(|said| said["name"] == name).unwrap_or_else(|| panic!("{name}: {deliverables:?}"));
         let is = json!({"size": text.len(), "sha256": sha256(text.as_bytes()), "media_type": media_type});
         for field in ["size", "sha256", "media_type"] {
             assert_eq!(said[field], is[field], "{field} of {name}");
