@@ -16,6 +16,7 @@ mod worker;
 use crate::{
     cli::{Cli, Command},
     exit::{Code, Error},
+    progress::err,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -63,7 +64,7 @@ impl Signals {
 fn note(json: bool) -> impl Fn(&str) + Send + Sync {
     move |text: &str| {
         if !json {
-            eprintln!("{text}");
+            err!("{text}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How the program ends: one code for each way, the same for every command.
 
+use crate::progress::err;
 use serde_json::json;
 use std::{fmt, process::ExitCode};
 use streams::{overview::Status, submission::Refusal};
@@ -87,7 +88,7 @@ impl Error {
 
     /// Tells it: on stderr, and for programs on stdout.
     pub fn report(&self, json: bool) -> ExitCode {
-        eprintln!("stage7: {}", self.message);
+        err!("stage7: {}", self.message);
         if json {
             crate::progress::say(&json!({"error": {"code": self.kind, "message": self.message}}));
         }

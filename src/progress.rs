@@ -2,7 +2,8 @@
 
 mod line;
 
-pub use line::{clean, say};
+pub use line::{clean, say, to_stderr, to_stdout};
+pub(crate) use line::{err, out};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use line::{size, took};
@@ -65,8 +66,8 @@ impl Progress {
     pub fn note(&self, text: &str) {
         match &self.style {
             Style::Json => {}
-            Style::Plain => eprintln!("{text}"),
-            Style::Terminal(_) if self.held => eprintln!("{text}"),
+            Style::Plain => err!("{text}"),
+            Style::Terminal(_) if self.held => err!("{text}"),
             Style::Terminal(bars) => {
                 let _ = bars.println(text);
             }
@@ -220,21 +221,21 @@ impl Progress {
         } else {
             String::new()
         };
-        eprintln!("{}{time}: {done} of {all} steps{calls}", now.status.as_str());
+        err!("{}{time}: {done} of {all} steps{calls}", now.status.as_str());
         // What a step said is told already.
         let of_step = |step: &Step| step.error.clone().filter(|_| step.status == step::Status::Failed);
         let told = |error: &String| now.steps.iter().filter_map(of_step).any(|of_step| error.ends_with(&of_step));
         if let Some(error) = now.error.as_ref().filter(|error| !told(error)) {
-            eprintln!("{}", clean(error));
+            err!("{}", clean(error));
         }
         if let Some(answer) = &now.answer {
             match answer {
-                Value::String(text) => println!("{}", clean(text)),
-                other => println!("{other:#}"),
+                Value::String(text) => out!("{}", clean(text)),
+                other => out!("{other:#}"),
             }
         }
         for (path, file) in paths.iter().zip(&now.deliverables) {
-            println!("{path} ({}, {})", size(file.size), file.media_type);
+            out!("{path} ({}, {})", size(file.size), file.media_type);
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     config::Config,
     exit::{Code, Error},
-    progress::say,
+    progress::{out, say},
 };
 use serde_json::json;
 
@@ -15,7 +15,7 @@ pub fn run(config: &Config, json: bool) -> Result<Code, Error> {
                 "variables": found.setting.variables, "about": found.setting.about}));
         } else {
             let value = value.unwrap_or_else(|| "-".into());
-            println!(
+            out!(
                 "{:<24} {value:<32} {:<36} {}",
                 found.setting.name,
                 format!("({})", found.origin),

@@ -4,7 +4,7 @@ use crate::{
     config::Config,
     exit::{Code, Error},
     home,
-    progress::say,
+    progress::{out, say},
     rendezvous::Lock,
 };
 use nats::server::find;
@@ -44,7 +44,7 @@ pub async fn run(config: &Config, json: bool) -> Result<Code, Error> {
     for finding in &findings {
         match json {
             true => say(&json!({"what": finding.what, "state": finding.state.name(), "text": finding.text})),
-            false => println!("{:<8} {:<14} {}", finding.state.name(), finding.what, finding.text),
+            false => out!("{:<8} {:<14} {}", finding.state.name(), finding.what, finding.text),
         }
     }
     let broken = findings.iter().any(|finding| finding.state == Health::Broken);

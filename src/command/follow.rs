@@ -7,7 +7,7 @@ use crate::{
     exit::{Code, Error},
     home::Home,
     mission::Follower,
-    progress::{Progress, asked, clean, open_questions},
+    progress::{Progress, asked, clean, err, open_questions},
 };
 use schemas::{EventId, Value, agent::AnswerType};
 use serde_json::json;
@@ -109,8 +109,10 @@ impl Following<'_> {
     }
 
     /// What the end means to whoever called.
-    pub fn code(&self, end: End, follower: &Follower) -> Result<Code, Error> {
+    pub fn code(&self, end: End, follower: &Follower, is_own: bool) -> Result<Code, Error> {
         let id = follower.id;
+        // With this process goes whoever served it.
+        let first = if is_own { "first start `stage7 up`; " } else { "" };
         match end {
             End::Ended => Ok(Code::of_status(follower.overview.status)),
             End::Waiting => {
@@ -119,15 +121,15 @@ impl Following<'_> {
                     format!("\n  {}\n    stage7 mission answer {id} --question {} ANSWER", asked(question), question.id)
                 });
                 Err(Error::waiting(format!(
-                    "mission {id} waits for a person:{}\nThen: stage7 mission watch {id}",
+                    "mission {id} waits for a person; {first}answer with:{}\nand watch it with: stage7 mission watch {id}",
                     how.collect::<String>()
                 )))
             }
             End::TimedOut => Err(Error::timed_out(format!(
-                "mission {id} is not done yet; go on watching with: stage7 mission watch {id}"
+                "mission {id} is not done yet; {first}watch it with: stage7 mission watch {id}"
             ))),
             End::Interrupted => {
-                eprintln!(
+                err!(
                     "mission {id} goes on; watch it with: stage7 mission watch {id}\nstop it with: stage7 mission abort {id}"
                 );
                 Ok(Code::Interrupted)

@@ -14,7 +14,7 @@ use crate::{
     exit::{Code, Error},
     home::{self, Home},
     mission::{Follower, resolve},
-    progress::{Progress, clean, open_questions, say},
+    progress::{Progress, clean, open_questions, out, say},
 };
 use schemas::{MissionId, Value};
 use serde_json::json;
@@ -80,7 +80,7 @@ async fn tell(client: &Client, id: &str, kind: &str, data: Value, json: bool) ->
     let answer = client.command(mission, kind, &data).await?;
     match json {
         true => say(&json!({"mission": mission, "said": kind, "seq": answer["seq"], "id": answer["id"]})),
-        false => println!("{kind} is said to mission {mission}"),
+        false => out!("{kind} is said to mission {mission}"),
     }
     Ok(Code::Completed)
 }
@@ -133,7 +133,7 @@ async fn watch(
         None => Vec::new(),
     };
     progress.result(&follower.overview, &paths);
-    let code = following.code(end, &follower);
+    let code = following.code(end, &follower, home.is_own());
     home.close().await;
     code
 }
@@ -178,11 +178,11 @@ async fn list(
     for row in &rows {
         match json {
             true => say(row),
-            false => println!("{}", show::row(row)),
+            false => out!("{}", show::row(row)),
         }
     }
     if rows.is_empty() && !json {
-        println!("no missions; begin one with: stage7 run \"GOAL\"");
+        out!("no missions; begin one with: stage7 run \"GOAL\"");
     }
     Ok(Code::Completed)
 }

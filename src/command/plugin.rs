@@ -12,7 +12,7 @@ use crate::{
     exit::{Code, Error},
     home::{self, Home},
     mission::Follower,
-    progress::{clean, say},
+    progress::{clean, err, out, say},
 };
 use futures::StreamExt;
 use schemas::{
@@ -39,7 +39,7 @@ pub async fn run(config: &Config, asked: Plugin, json: bool) -> Result<Code, Err
             for plugin in all.as_array().into_iter().flatten() {
                 match json {
                     true => say(plugin),
-                    false => println!("{}", line(plugin)),
+                    false => out!("{}", line(plugin)),
                 }
             }
             Ok(Code::Completed)
@@ -51,7 +51,7 @@ pub async fn run(config: &Config, asked: Plugin, json: bool) -> Result<Code, Err
             };
             match json {
                 true => say(&plugin),
-                false => println!("{plugin:#}"),
+                false => out!("{plugin:#}"),
             }
             Ok(Code::Completed)
         }
@@ -112,7 +112,7 @@ async fn by_hand(config: &Config, asked: PluginRun, json: bool) -> Result<Code, 
     let (code, outputs) = ended?;
     match json {
         true => say(&outputs),
-        false => println!("{outputs:#}"),
+        false => out!("{outputs:#}"),
     }
     Ok(code)
 }
@@ -129,7 +129,7 @@ async fn ran(
         home.client.listen(subject::live(&home.client.tenant, home.client.mission_of(&id), "plugin.>")).await?;
     let live = async {
         while let Some(line) = lines.next().await {
-            eprintln!("    {}", clean(&String::from_utf8_lossy(&line.payload)));
+            err!("    {}", clean(&String::from_utf8_lossy(&line.payload)));
         }
         std::future::pending().await
     };

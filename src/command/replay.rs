@@ -7,7 +7,7 @@ use crate::{
     exit::{Code, Error},
     home,
     mission::resolve,
-    progress::{clean, say},
+    progress::{clean, out, say},
 };
 use replay::{History, Report};
 use serde_json::json;
@@ -41,10 +41,10 @@ fn tell(report: &Report, json: bool) {
         say(&json!(report));
         return;
     }
-    println!("{decider}: {decisions} decisions, {events} events, {} differences", differences.len());
+    out!("{decider}: {decisions} decisions, {events} events, {} differences", differences.len());
     for difference in differences {
-        println!("  at {} (basis {}): {}", difference.at, difference.basis, clean(&difference.message));
-        println!("    recorded {}\n    decided  {}", difference.recorded, difference.decided);
+        out!("  at {} (basis {}): {}", difference.at, difference.basis, clean(&difference.message));
+        out!("    recorded {}\n    decided  {}", difference.recorded, difference.decided);
     }
 }
 

@@ -89,7 +89,7 @@ pub async fn through(
     if out.is_some() {
         progress.result(&follower.overview, &paths);
     }
-    Ok((following.code(end, &follower)?, follower))
+    Ok((following.code(end, &follower, home.is_own())?, follower))
 }
 
 /// The goal as it will be submitted, checked as the door will check it.

@@ -5,7 +5,7 @@ use crate::{
     config::Config,
     exit::{Code, Error},
     host::{creds, set_up},
-    progress::say,
+    progress::{out, say},
 };
 use anyhow::Context;
 use nats::{
@@ -24,13 +24,13 @@ pub async fn run(config: &Config, asked: &cli::Setup, json: bool) -> Result<Code
     }
     let ring = Ring::ensure(creds(config)?).context("the keys")?;
     if !json {
-        println!("keys: {}", ring.dir().display());
+        out!("keys: {}", ring.dir().display());
     }
     if let Some(dir) = &asked.write {
         let file = write(dir, &ring).with_context(|| format!("the configuration in {}", dir.display()))?;
         match json {
             true => say(&json!({"kind": "configuration", "path": file, "creds": ring.dir()})),
-            false => println!("configuration: {file}\nstart it with: nats-server -c {file}"),
+            false => out!("configuration: {file}\nstart it with: nats-server -c {file}"),
         }
     }
     if let Some(url) = &config.nats_url {
@@ -43,8 +43,8 @@ pub async fn run(config: &Config, asked: &cli::Setup, json: bool) -> Result<Code
             true => say(
                 &json!({"kind": "setup", "nats_url": url, "created": created, "updated": updated, "creds": ring.dir()}),
             ),
-            false if changes.is_empty() => println!("streams and consumers are as they should be"),
-            false => println!("created: {}\nupdated: {}", list(&created), list(&updated)),
+            false if changes.is_empty() => out!("streams and consumers are as they should be"),
+            false => out!("created: {}\nupdated: {}", list(&created), list(&updated)),
         }
     }
     Ok(Code::Completed)

@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     exit::{Code, Error},
     host::{Host, Worker},
-    progress::say,
+    progress::{out, say},
     rendezvous, trace,
 };
 use serde_json::json;
@@ -25,12 +25,12 @@ pub async fn run(config: &Config, asked: &cli::Up, json: bool) -> Result<Code, E
         say(&json!({"kind": "up", "pid": host.up.pid, "nats_pid": host.up.nats_pid, "nats_url": host.up.nats_url,
             "data": config.data, "workers": workers}));
     } else {
-        println!("stage7 is up (process {})", host.up.pid);
-        println!("  data     {}", config.data.display());
-        println!("  nats     {}", host.up.nats_url);
-        println!("  workers  {}", workers.join(", "));
-        println!("  models   {}", super::doctor::models(config));
-        println!("Try: stage7 run \"Create a basic todo list\". Ctrl-C ends it.");
+        out!("stage7 is up (process {})", host.up.pid);
+        out!("  data     {}", config.data.display());
+        out!("  nats     {}", host.up.nats_url);
+        out!("  workers  {}", workers.join(", "));
+        out!("  models   {}", super::doctor::models(config));
+        out!("Try: stage7 run \"Create a basic todo list\". Ctrl-C ends it.");
     }
     let ended = tokio::select! {
         () = signals.next() => Ok(Code::Completed),

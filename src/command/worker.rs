@@ -5,7 +5,7 @@ use crate::{
     cli,
     config::Config,
     exit::{Code, Error},
-    host::{Workers, creds},
+    host::{Worker, Workers, creds},
     trace,
 };
 use anyhow::Context;
@@ -19,8 +19,8 @@ pub async fn run(config: &Config, asked: &cli::Worker) -> Result<Code, Error> {
     };
     trace::to_stderr(config)?;
     let ring = Ring::load(creds(config)?).context("the keys")?;
-    let mut names = asked.names.clone();
-    names.dedup();
+    // Named twice, once.
+    let names: Vec<_> = Worker::ALL.into_iter().filter(|worker| asked.names.contains(worker)).collect();
     let mut signals = Signals::new()?;
     let mut workers = Workers::start(&names, config, url, &ring)?;
     tracing::info!(workers = ?names, version = crate::host::WORKER_VERSION, "working");

@@ -1,12 +1,33 @@
 //! Lines and figures as they are printed.
 
 use schemas::Value;
-use std::io::Write;
+use std::{fmt, io::Write};
 
-/// An object on a line of its own. Whoever reads may have gone: that is no failure of ours.
-pub fn say(object: &Value) {
+/// A line on standard output. Whoever reads may have gone, as `head` does: that is no failure of ours,
+/// where the standard macros panic.
+macro_rules! out {
+    ($($text:tt)*) => { $crate::progress::to_stdout(format_args!($($text)*)) };
+}
+
+/// The same on standard error.
+macro_rules! err {
+    ($($text:tt)*) => { $crate::progress::to_stderr(format_args!($($text)*)) };
+}
+
+pub(crate) use {err, out};
+
+pub fn to_stdout(text: fmt::Arguments<'_>) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{object}").and_then(|()| out.flush());
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+pub fn to_stderr(text: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// An object on a line of its own.
+pub fn say(object: &Value) {
+    out!("{object}");
 }
 
 /// What others wrote, fit for a terminal: control characters could move its cursor or change its

@@ -171,3 +171,10 @@ pub fn descendants(of: u32) -> Vec<u32> {
     }
     found
 }
+
+/// Processes that work somewhere below the folder.
+pub fn at_work(dir: &Path) -> Vec<u32> {
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    let here = all.filter(|entry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(dir)));
+    here.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(|pid| is_alive(*pid)).collect()
+}

@@ -4,7 +4,7 @@ use crate::{
     client::{Client, Error as Unread},
     exit::{Code, Error},
     mission::{dataref, page},
-    progress::say,
+    progress::{err, say},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use schemas::{MissionId, Value, value::Ref};
@@ -43,7 +43,7 @@ pub async fn lines(client: &Client, mission: MissionId, mut put: impl FnMut(Valu
         let bytes = match client.get(&sha256, size).await {
             Ok(bytes) => bytes,
             Err(Unread::Refused(refusal)) => {
-                eprintln!("artifact {sha256} is left out: {}", refusal.error.message);
+                err!("artifact {sha256} is left out: {}", refusal.error.message);
                 continue;
             }
             Err(error) => return Err(error.into()),

@@ -1,6 +1,6 @@
 //! A mission, and rows of missions, as text.
 
-use crate::progress::{asked, clean, open_questions};
+use crate::progress::{asked, clean, open_questions, out};
 use schemas::Value;
 use streams::overview::{Input, Overview};
 
@@ -21,17 +21,17 @@ pub fn row(row: &Value) -> String {
 pub fn print(now: &Overview) {
     let (done, all) = now.progress();
     let id = now.id.map(|id| id.to_string()).unwrap_or_default();
-    println!("mission  {id}");
+    out!("mission  {id}");
     if let Some(name) = &now.name {
-        println!("name     {}", clean(name));
+        out!("name     {}", clean(name));
     }
-    println!("goal     {}", clean(&now.goal).replace('\n', "\n         "));
-    println!("status   {} ({done} of {all} steps, {} events, last {})", now.status.as_str(), now.events, now.last_seq);
+    out!("goal     {}", clean(&now.goal).replace('\n', "\n         "));
+    out!("status   {} ({done} of {all} steps, {} events, last {})", now.status.as_str(), now.events, now.last_seq);
     if let Some(error) = &now.error {
-        println!("error    {}", clean(error).replace('\n', "\n         "));
+        out!("error    {}", clean(error).replace('\n', "\n         "));
     }
     if now.cost.usd > 0.0 || !now.calls.is_empty() {
-        println!(
+        out!(
             "cost     ${:.4}, {} model calls, {} + {} tokens",
             now.cost.usd,
             now.calls.len(),
@@ -40,30 +40,30 @@ pub fn print(now: &Overview) {
         );
     }
     for (writer, why) in &now.stuck {
-        println!("stuck    {writer}: {}", clean(why));
+        out!("stuck    {writer}: {}", clean(why));
     }
     if let Some(answer) = &now.answer {
-        println!("answer   {}", value(answer));
+        out!("answer   {}", value(answer));
     }
-    println!("steps");
+    out!("steps");
     for step in &now.steps {
         let agent = step.agent.as_deref().map(|agent| format!(" by {agent}")).unwrap_or_default();
-        println!("  {:<9} {} {}{agent}  {}", label(&step.status), step.id, step.verb, short(&step.description));
+        out!("  {:<9} {} {}{agent}  {}", label(&step.status), step.id, step.verb, short(&step.description));
         for (name, input) in &step.inputs {
             match input {
-                Input::From(source) => println!("      {name} <- {}.{}", source.from, source.output),
-                Input::Value(given) => println!("      {name} = {}", value(given)),
+                Input::From(source) => out!("      {name} <- {}.{}", source.from, source.output),
+                Input::Value(given) => out!("      {name} = {}", value(given)),
             }
         }
         for (name, output) in &step.outputs {
-            println!("      {name} -> {}", value(output));
+            out!("      {name} -> {}", value(output));
         }
         if let Some(error) = &step.error {
-            println!("      ! {}", clean(error));
+            out!("      ! {}", clean(error));
         }
     }
     for question in open_questions(now) {
-        println!(
+        out!(
             "question {}\n  {}\n  stage7 mission answer {id} --question {} ANSWER",
             question.id,
             asked(question),
@@ -71,10 +71,10 @@ pub fn print(now: &Overview) {
         );
     }
     if !now.deliverables.is_empty() {
-        println!("deliverables");
+        out!("deliverables");
     }
     for file in &now.deliverables {
-        println!("  {}  {} bytes, {}, sha256 {}", clean(&file.name), file.size, file.media_type, file.sha256);
+        out!("  {}  {} bytes, {}, sha256 {}", clean(&file.name), file.size, file.media_type, file.sha256);
     }
 }
 
