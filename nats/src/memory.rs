@@ -15,6 +15,8 @@ use tokio::{sync::Notify, time::Instant};
 
 /// After this without a delivery, what is not acknowledged comes again.
 const ACK_WAIT: Duration = Duration::from_millis(500);
+/// The same for effects, which say every second and a half that they are still at it.
+const EFFECT_ACK_WAIT: Duration = Duration::from_secs(5);
 
 /// What goes wrong, and how often: each in one of so many cases, 0 for never.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,13 +47,22 @@ struct Inner {
     artifacts: HashMap<(String, String), Bytes>,
     floors: HashMap<String, u64>,
     pins: HashMap<String, (u64, u64)>,
-    /// Sequences in the hands of an effect, by consumer, with how often each was delivered.
-    taken: HashMap<String, BTreeMap<u64, (u64, bool)>>,
+    /// Requests in the hands of effects, by consumer and sequence.
+    taken: HashMap<String, BTreeMap<u64, Taken>>,
     filters: HashMap<String, String>,
     max_ack_pending: u64,
     trouble: Trouble,
     random: u64,
     clock: i64,
+}
+
+/// A request that was given to an effect.
+#[derive(Clone)]
+struct Taken {
+    delivered: u64,
+    done: bool,
+    /// When it was delivered, or last said to be under way.
+    since: Instant,
 }
 
 impl Memory {
@@ -173,14 +184,19 @@ impl Log for Memory {
 
     async fn ack(&self, ack: &str) -> Result<(), ReadError> {
         if let Some((consumer, seq)) = place(ack)
-            && let Some(taken) = self.lock().taken.get_mut(consumer)
+            && let Some(taken) = self.lock().taken.get_mut(consumer).and_then(|taken| taken.get_mut(&seq))
         {
-            taken.entry(seq).or_default().1 = true;
+            taken.done = true;
         }
         Ok(())
     }
 
-    async fn progress(&self, _ack: &str) -> Result<(), ReadError> {
+    async fn progress(&self, ack: &str) -> Result<(), ReadError> {
+        if let Some((consumer, seq)) = place(ack)
+            && let Some(taken) = self.lock().taken.get_mut(consumer).and_then(|taken| taken.get_mut(&seq))
+        {
+            taken.since = Instant::now();
+        }
         Ok(())
     }
 
@@ -326,13 +342,18 @@ impl Work for Worker {
             let again = inner.happens(again);
             let filter = inner.filters.get(&self.consumer).cloned().unwrap_or_else(|| ">".into());
             let taken = inner.taken.get(&self.consumer).cloned().unwrap_or_default();
-            let fresh = inner.records.iter().find(|r| matches(&filter, &r.subject) && taken.get(&r.seq).is_none_or(|(_, done)| again && !done));
-            let record = fresh.cloned();
+            let wanted = |seq: u64| match taken.get(&seq) {
+                None => true,
+                Some(taken) => !taken.done && (again || taken.since.elapsed() > EFFECT_ACK_WAIT),
+            };
+            let record = inner.records.iter().find(|r| matches(&filter, &r.subject) && wanted(r.seq)).cloned();
             record.map(|record| {
-                let entry = inner.taken.entry(self.consumer.clone()).or_default().entry(record.seq).or_default();
-                entry.0 += 1;
+                let taken = inner.taken.entry(self.consumer.clone()).or_default();
+                let taken = taken.entry(record.seq).or_insert(Taken { delivered: 0, done: false, since: Instant::now() });
+                taken.delivered += 1;
+                taken.since = Instant::now();
                 let ack = format!("{}/{}", self.consumer, record.seq);
-                Job { record, delivered: entry.0, ack }
+                Job { record, delivered: taken.delivered, ack }
             })
         };
         if found.is_none() {

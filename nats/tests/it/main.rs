@@ -8,6 +8,7 @@
 
 mod backlog;
 mod echo;
+mod effects;
 mod loops;
 mod authority;
 mod fixture;
