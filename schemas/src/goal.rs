@@ -227,6 +227,12 @@ pub fn is_sha256(text: &str) -> bool {
 
 fn field<T: DeserializeOwned>(object: &serde_json::Map<String, Value>, key: &str, expected: &str, faults: &mut Vec<Fault>) -> Option<T> {
     let value = object.get(key)?;
+    // Serde takes a list for an object, field by field.
+    let listed = |value: &Value| matches!(key, "budget" | "schedule" | "plan") && value.is_array();
+    if listed(value) || (key == "files" && value.as_array().is_some_and(|files| files.iter().any(Value::is_array))) {
+        faults.push(Fault::new(format!("/{key}"), format!("must be {expected}; a list stands where an object belongs")));
+        return None;
+    }
     match T::deserialize(value) {
         Ok(parsed) if !value.is_null() => Some(parsed),
         Ok(_) => {
@@ -310,6 +316,9 @@ mod tests {
             (json!({"goal": "x", "schedule": "daily"}), vec!["/schedule"]),
             (json!({"goal": "x", "model": {}}), vec!["/model"]),
             (json!({"goal": "x", "plan": {"steps": 1}}), vec!["/plan"]),
+            (json!({"goal": "x", "plan": []}), vec!["/plan"]),
+            (json!({"goal": "x", "budget": [1, 2, 3, 4, 5]}), vec!["/budget"]),
+            (json!({"goal": "x", "files": [["a", "eA==", null]]}), vec!["/files"]),
         ] {
             assert_eq!(faults(data.clone()), at, "{data}");
         }
