@@ -6,12 +6,12 @@
 mod run;
 mod shipped;
 
+#[path = "data-toolkit/plugin.rs"]
+mod data_toolkit;
 #[path = "file-ops/plugin.rs"]
 mod file_ops;
 #[path = "text-analysis/plugin.rs"]
 mod text_analysis;
-#[path = "data-toolkit/plugin.rs"]
-mod data_toolkit;
 
 pub use run::{Class, Done, Failure, File, Run};
 pub use shipped::{SHIPPED, Shipped};

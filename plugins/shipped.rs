@@ -104,7 +104,8 @@ mod tests {
         let object = |value: &Value| value.as_object().cloned().unwrap_or_default().into_iter();
         let file = |text: &str, path: &str| File {
             size: text.len() as u64,
-            media_type: if path.ends_with(".csv") { "text/csv; charset=utf-8" } else { "text/plain; charset=utf-8" }.into(),
+            media_type: if path.ends_with(".csv") { "text/csv; charset=utf-8" } else { "text/plain; charset=utf-8" }
+                .into(),
             bytes: Some(text.into()),
             ..File::default()
         };

@@ -33,9 +33,7 @@ pub struct Config<'a> {
 
 /// The public keys of a ring.
 pub fn public_keys(ring: &Ring) -> BTreeMap<String, String> {
-    Ring::users()
-        .filter_map(|user| Some((user.to_string(), ring.seed(user).ok()?.public())))
-        .collect()
+    Ring::users().filter_map(|user| Some((user.to_string(), ring.seed(user).ok()?.public()))).collect()
 }
 
 impl Config<'_> {
@@ -75,14 +73,7 @@ impl Config<'_> {
         if zone == Zone::Log {
             out.push_str("    jetstream: enabled\n");
         }
-        block(
-            &mut out,
-            "users",
-            USERS
-                .iter()
-                .filter(|u| u.zone == zone)
-                .map(|u| self.user(u)),
-        );
+        block(&mut out, "users", USERS.iter().filter(|u| u.zone == zone).map(|u| self.user(u)));
         block(&mut out, "exports", exports(zone));
         block(&mut out, "imports", imports(zone));
         out.push_str("  }\n");
@@ -90,11 +81,7 @@ impl Config<'_> {
     }
 
     fn user(&self, user: &access::User) -> String {
-        let key = self
-            .keys
-            .get(user.name)
-            .cloned()
-            .unwrap_or_else(|| format!("$NKEY_{}", user.name.to_uppercase()));
+        let key = self.keys.get(user.name).cloned().unwrap_or_else(|| format!("$NKEY_{}", user.name.to_uppercase()));
         let about = format!("# {}: {}\n      ", user.name, user.about);
         match (user.may_publish(), user.may_subscribe()) {
             (Some(publish), Some(subscribe)) => format!(
@@ -111,8 +98,7 @@ impl Config<'_> {
 /// The text of the tenants' file: an account a tenant, named as the tenant, with its owner's key.
 /// It takes no variables: an included file doesn't see those of the file that includes it.
 pub fn tenants(owners: &BTreeMap<String, String>) -> String {
-    let mut out =
-        String::from("# Written by stage7: one account a tenant, named exactly as the tenant.\n");
+    let mut out = String::from("# Written by stage7: one account a tenant, named exactly as the tenant.\n");
     for (tenant, key) in owners {
         let _ = write!(out, "{}", account_of(tenant, key));
     }
@@ -121,25 +107,15 @@ pub fn tenants(owners: &BTreeMap<String, String>) -> String {
 
 /// The tenants of a ring: only `default` so far.
 pub fn default_tenant(ring: &Ring) -> BTreeMap<String, String> {
-    ring.seed(TENANT)
-        .map(|seed| (TENANT.to_string(), seed.public()))
-        .into_iter()
-        .collect()
+    ring.seed(TENANT).map(|seed| (TENANT.to_string(), seed.public())).into_iter().collect()
 }
 
 fn account_of(tenant: &str, key: &str) -> String {
-    let requests: Vec<(String, bool)> = TENANT_REQUESTS
-        .iter()
-        .map(|(verb, rest, share)| (format!("stage7.{verb}.{tenant}{rest}"), *share))
-        .collect();
-    let heard: Vec<(Zone, String)> = TENANT_STREAMS
-        .iter()
-        .map(|(zone, family)| (*zone, format!("stage7.{family}.{tenant}.>")))
-        .collect();
-    let publish: Vec<String> = requests
-        .iter()
-        .map(|(subject, _)| subject.clone())
-        .collect();
+    let requests: Vec<(String, bool)> =
+        TENANT_REQUESTS.iter().map(|(verb, rest, share)| (format!("stage7.{verb}.{tenant}{rest}"), *share)).collect();
+    let heard: Vec<(Zone, String)> =
+        TENANT_STREAMS.iter().map(|(zone, family)| (*zone, format!("stage7.{family}.{tenant}.>"))).collect();
+    let publish: Vec<String> = requests.iter().map(|(subject, _)| subject.clone()).collect();
     let mut subscribe = vec!["_INBOX.>".to_string()];
     for (_, subject) in &heard {
         if !subscribe.contains(subject) {
@@ -156,18 +132,10 @@ fn account_of(tenant: &str, key: &str) -> String {
     );
     block(&mut out, "users", [user]);
     let share = |share| if share { ", share: true" } else { "" };
-    let imported = requests.iter().map(|(s, told)| {
-        format!(
-            "{{ service: {{ account: LOG, subject: {s:?} }}{} }}",
-            share(*told)
-        )
-    });
-    let streamed = heard.iter().map(|(zone, s)| {
-        format!(
-            "{{ stream: {{ account: {}, subject: {s:?} }} }}",
-            zone.account()
-        )
-    });
+    let imported =
+        requests.iter().map(|(s, told)| format!("{{ service: {{ account: LOG, subject: {s:?} }}{} }}", share(*told)));
+    let streamed =
+        heard.iter().map(|(zone, s)| format!("{{ stream: {{ account: {}, subject: {s:?} }} }}", zone.account()));
     block(&mut out, "imports", imported.chain(streamed));
     out.push_str("}\n");
     out
@@ -177,42 +145,23 @@ fn exports(zone: Zone) -> Vec<String> {
     match zone {
         Zone::Sys => vec![],
         Zone::Log => {
-            let lent = access::crossings().into_iter().map(
-                |Crossing {
-                     subject,
-                     way,
-                     zones,
-                 }| {
-                    let accounts: Vec<_> = zones.iter().map(|z| z.account()).collect();
-                    let (kind, answers) = kind(way);
-                    format!(
-                        "{{ {kind}: {subject:?}{answers}, accounts: [ {} ] }}",
-                        accounts.join(", ")
-                    )
-                },
-            );
+            let lent = access::crossings().into_iter().map(|Crossing { subject, way, zones }| {
+                let accounts: Vec<_> = zones.iter().map(|z| z.account()).collect();
+                let (kind, answers) = kind(way);
+                format!("{{ {kind}: {subject:?}{answers}, accounts: [ {} ] }}", accounts.join(", "))
+            });
             // Generic: the third token must be the importing account's name, so a new tenant is only
             // a new account.
-            let asked = TENANT_REQUESTS.iter().map(|(verb, rest, _)| {
-                format!("{{ service: \"stage7.{verb}.*{rest}\", account_token_position: 3 }}")
-            });
+            let asked = TENANT_REQUESTS
+                .iter()
+                .map(|(verb, rest, _)| format!("{{ service: \"stage7.{verb}.*{rest}\", account_token_position: 3 }}"));
             lent.chain(asked).chain(heard(zone)).collect()
         }
         Zone::Brain | Zone::Capability => {
-            let other = if zone == Zone::Brain {
-                Zone::Capability
-            } else {
-                Zone::Brain
-            };
-            let mut all = vec![
-                "{ service: \"$SRV.>\", response_type: stream, accounts: [ LOG ] }".to_string(),
-            ];
+            let other = if zone == Zone::Brain { Zone::Capability } else { Zone::Brain };
+            let mut all = vec!["{ service: \"$SRV.>\", response_type: stream, accounts: [ LOG ] }".to_string()];
             all.extend(heard(zone));
-            all.push(format!(
-                "{{ stream: {:?}, accounts: [ {} ] }}",
-                registry(zone),
-                other.account()
-            ));
+            all.push(format!("{{ stream: {:?}, accounts: [ {} ] }}", registry(zone), other.account()));
             all
         }
     }
@@ -220,9 +169,7 @@ fn exports(zone: Zone) -> Vec<String> {
 
 fn heard(zone: Zone) -> impl Iterator<Item = String> {
     let mine = TENANT_STREAMS.iter().filter(move |(from, _)| *from == zone);
-    mine.map(|(_, family)| {
-        format!("{{ stream: \"stage7.{family}.*.>\", account_token_position: 3 }}")
-    })
+    mine.map(|(_, family)| format!("{{ stream: \"stage7.{family}.*.>\", account_token_position: 3 }}"))
 }
 
 fn imports(zone: Zone) -> Vec<String> {
@@ -238,29 +185,13 @@ fn imports(zone: Zone) -> Vec<String> {
             })
             .into(),
         Zone::Brain | Zone::Capability => {
-            let other = if zone == Zone::Brain {
-                Zone::Capability
-            } else {
-                Zone::Brain
-            };
-            let lent = access::crossings()
-                .into_iter()
-                .filter(|c| c.zones.contains(&zone));
+            let other = if zone == Zone::Brain { Zone::Capability } else { Zone::Brain };
+            let lent = access::crossings().into_iter().filter(|c| c.zones.contains(&zone));
             let mut all: Vec<_> = lent
-                .map(|c| {
-                    format!(
-                        "{{ {}: {{ account: LOG, subject: {:?} }} }}",
-                        kind(c.way).0,
-                        c.subject
-                    )
-                })
+                .map(|c| format!("{{ {}: {{ account: LOG, subject: {:?} }} }}", kind(c.way).0, c.subject))
                 .collect();
             // LOG doesn't pass on what came in from another account.
-            all.push(format!(
-                "{{ stream: {{ account: {}, subject: {:?} }} }}",
-                other.account(),
-                registry(other)
-            ));
+            all.push(format!("{{ stream: {{ account: {}, subject: {:?} }} }}", other.account(), registry(other)));
             all
         }
     }
@@ -281,11 +212,7 @@ fn kind(way: Way) -> (&'static str, &'static str) {
 fn block(out: &mut String, name: &str, lines: impl IntoIterator<Item = String>) {
     let lines: Vec<_> = lines.into_iter().collect();
     if !lines.is_empty() {
-        let _ = writeln!(
-            out,
-            "    {name}: [\n      {}\n    ]",
-            lines.join("\n      ")
-        );
+        let _ = writeln!(out, "    {name}: [\n      {}\n    ]", lines.join("\n      "));
     }
 }
 

@@ -8,25 +8,14 @@ use std::time::Duration;
 use streams::topology::access;
 
 /// An older server accepts what it doesn't know (schedules, guards, pins) and silently drops it.
-pub const OLDEST: Version = Version {
-    major: 2,
-    minor: 14,
-    patch: 0,
-};
+pub const OLDEST: Version = Version { major: 2, minor: 14, patch: 0 };
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("can't reach nats-server at {url}")]
-    Unreachable {
-        url: String,
-        source: async_nats::ConnectError,
-    },
+    Unreachable { url: String, source: async_nats::ConnectError },
     #[error("nats-server at {url} doesn't know the key of `{user}`")]
-    Refused {
-        url: String,
-        user: String,
-        source: async_nats::ConnectError,
-    },
+    Refused { url: String, user: String, source: async_nats::ConnectError },
     #[error("nats-server at {url} is version {version}; stage7 needs {OLDEST} or newer")]
     TooOld { url: String, version: String },
     #[error(transparent)]
@@ -37,28 +26,18 @@ pub enum Error {
 /// second apart. `url` is one server or several, separated by commas.
 pub async fn connect(url: &str, user: &str, seed: &key::Seed) -> Result<Client, Error> {
     let servers: Vec<String> = url.split(',').map(|s| s.trim().to_string()).collect();
-    let client = options(user, seed)
-        .connect(servers)
-        .await
-        .map_err(|source| {
-            use async_nats::ConnectErrorKind as Kind;
-            let url = url.to_string();
-            match source.kind() {
-                Kind::Authentication | Kind::AuthorizationViolation => Error::Refused {
-                    url,
-                    user: user.into(),
-                    source,
-                },
-                _ => Error::Unreachable { url, source },
-            }
-        })?;
+    let client = options(user, seed).connect(servers).await.map_err(|source| {
+        use async_nats::ConnectErrorKind as Kind;
+        let url = url.to_string();
+        match source.kind() {
+            Kind::Authentication | Kind::AuthorizationViolation => Error::Refused { url, user: user.into(), source },
+            _ => Error::Unreachable { url, source },
+        }
+    })?;
     let version = client.server_info().version;
     match version.parse::<Version>() {
         Ok(found) if found >= OLDEST => Ok(client),
-        _ => Err(Error::TooOld {
-            url: url.into(),
-            version,
-        }),
+        _ => Err(Error::TooOld { url: url.into(), version }),
     }
 }
 

@@ -189,7 +189,12 @@ impl<D: Decider> Loop<D> {
                 return;
             }
             Some(expected) if delivery.consumer_seq != expected => {
-                tracing::info!(worker = D::NAME, expected, got = delivery.consumer_seq, "a hole in the deliveries: starting over from the floor");
+                tracing::info!(
+                    worker = D::NAME,
+                    expected,
+                    got = delivery.consumer_seq,
+                    "a hole in the deliveries: starting over from the floor"
+                );
                 return self.forget();
             }
             Some(expected) => self.expected = Some(expected + 1),
@@ -247,7 +252,12 @@ impl<D: Decider> Loop<D> {
         if self.slots.len() <= self.options.cache {
             return;
         }
-        let mut idle: Vec<_> = self.slots.iter().filter(|(_, slot)| slot.phase == Phase::Idle && slot.parked.is_empty()).map(|(key, slot)| (slot.touched, key.clone())).collect();
+        let mut idle: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| slot.phase == Phase::Idle && slot.parked.is_empty())
+            .map(|(key, slot)| (slot.touched, key.clone()))
+            .collect();
         idle.sort_by_key(|(touched, _)| *touched);
         for (_, key) in idle.into_iter().take(self.slots.len() - self.options.cache * 3 / 4) {
             self.slots.remove(&key);

@@ -95,7 +95,12 @@ type UnderWay = Arc<Mutex<HashMap<EventId, String>>>;
 ///
 /// # Errors
 /// When its consumer cannot be joined at all; whatever happens later is tried again.
-pub async fn run<E: Effect>(log: Arc<dyn Log>, effect: Arc<E>, worker_version: String, stop: CancellationToken) -> Result<(), ReadError> {
+pub async fn run<E: Effect>(
+    log: Arc<dyn Log>,
+    effect: Arc<E>,
+    worker_version: String,
+    stop: CancellationToken,
+) -> Result<(), ReadError> {
     let mut work = log.work(E::NAME).await?;
     let under_way = UnderWay::default();
     let catalogues = Arc::<Catalogues>::default();
@@ -162,7 +167,9 @@ impl<E: Effect> Task<E> {
         let request = match read_request(log, &job).await {
             Ok(Some(request)) => request,
             Ok(None) => return acknowledge(log, &job.ack).await,
-            Err(error) => return tracing::warn!(worker = E::NAME, seq = job.record.seq, %error, "a request cannot be read: it comes again"),
+            Err(error) => {
+                return tracing::warn!(worker = E::NAME, seq = job.record.seq, %error, "a request cannot be read: it comes again");
+            }
         };
         if !self.begin(request.id, &job.ack) {
             return;
@@ -192,7 +199,10 @@ impl<E: Effect> Task<E> {
     /// Sees to one request; `true` when it is answered.
     async fn handle(&self, request: &Event, delivered: u64) -> bool {
         let answer = if delivered > MOST_DELIVERIES {
-            let message = format!("the request was taken up {} times and never answered: whoever did it disappeared each time", delivered - 1);
+            let message = format!(
+                "the request was taken up {} times and never answered: whoever did it disappeared each time",
+                delivered - 1
+            );
             self.effect.failed(request, Class::Lost, message).into()
         } else if self.effect.is_harmless(request) {
             self.perform(request).await
@@ -241,13 +251,18 @@ impl<E: Effect> Task<E> {
 
     async fn wanted(&self, request: &Event) -> Result<Wanted, ReadError> {
         let log = &self.context.log;
-        let answers = subject::answers(&request.tenant, request.mission, E::WRITER, E::NOUN, request.writer, request.id);
+        let answers =
+            subject::answers(&request.tenant, request.mission, E::WRITER, E::NOUN, request.writer, request.id);
         if log.last(&answers).await?.is_some() {
             return Ok(Wanted::Answered);
         }
         match self.status(request).await?.as_deref() {
-            Some(status @ ("mission.pausing" | "mission.paused")) => return Ok(Wanted::No(format!("the mission is {}", &status[8..]))),
-            Some(status @ ("mission.completed" | "mission.failed" | "mission.aborted")) => return Ok(Wanted::No(format!("the mission is {}", &status[8..]))),
+            Some(status @ ("mission.pausing" | "mission.paused")) => {
+                return Ok(Wanted::No(format!("the mission is {}", &status[8..])));
+            }
+            Some(status @ ("mission.completed" | "mission.failed" | "mission.aborted")) => {
+                return Ok(Wanted::No(format!("the mission is {}", &status[8..])));
+            }
             _ => {}
         }
         Ok(match self.cancelled(request).await? {
@@ -282,7 +297,10 @@ impl<E: Effect> Task<E> {
             match answer(log, E::WRITER, E::NOUN, request, &given, &self.context.worker_version).await {
                 Ok(_) | Err(AppendError::Conflict) => return true,
                 Err(AppendError::Refused(why)) if why.contains("maximum payload") => {
-                    given = self.effect.failed(request, Class::Permanent, format!("the answer does not fit into the log: {why}")).into();
+                    given = self
+                        .effect
+                        .failed(request, Class::Permanent, format!("the answer does not fit into the log: {why}"))
+                        .into();
                 }
                 Err(error) => {
                     tracing::warn!(worker = E::NAME, request = %request.id, %error, "an answer is not in the log: trying again");

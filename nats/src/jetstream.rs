@@ -66,7 +66,13 @@ impl JetStream {
     }
 
     /// At most `most` of them, and how many the stream holds beyond.
-    pub async fn page_from(&self, stream: &str, filter: &str, after: u64, most: usize) -> Result<(Vec<Record>, u64), ReadError> {
+    pub async fn page_from(
+        &self,
+        stream: &str,
+        filter: &str,
+        after: u64,
+        most: usize,
+    ) -> Result<(Vec<Record>, u64), ReadError> {
         let query = json!({"batch": most, "seq": after + 1, "next_by_subj": filter}).to_string();
         let mut records = Vec::new();
         let pending = self.batch(stream, query, &mut records).await?;
@@ -99,7 +105,8 @@ impl JetStream {
     pub async fn last_from(&self, stream: &str, filter: &str) -> Result<Option<Record>, ReadError> {
         let request = self.client.request(format!("$JS.API.DIRECT.GET.{stream}.{filter}"), Bytes::new());
         let answer = tokio::time::timeout(TIMEOUT, request).await;
-        let answer = answer.map_err(|_| ReadError::Unknown(format!("reading {stream} took longer than {TIMEOUT:?}")))?;
+        let answer =
+            answer.map_err(|_| ReadError::Unknown(format!("reading {stream} took longer than {TIMEOUT:?}")))?;
         match message::of_direct_get(answer.map_err(|e| ReadError::Unknown(e.to_string()))?) {
             message::Direct::Record(record) => Ok(Some(record)),
             message::Direct::None | message::Direct::End { .. } => Ok(None),
@@ -179,7 +186,10 @@ impl Log for JetStream {
     }
 
     async fn progress(&self, ack: &str) -> Result<(), ReadError> {
-        self.client.publish(ack.to_string(), Bytes::from_static(b"+WPI")).await.map_err(|e| ReadError::Unknown(e.to_string()))
+        self.client
+            .publish(ack.to_string(), Bytes::from_static(b"+WPI"))
+            .await
+            .map_err(|e| ReadError::Unknown(e.to_string()))
     }
 
     async fn live(&self, subject: String, payload: Bytes) {

@@ -15,11 +15,7 @@ pub const TENANT: &str = "default";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the key file {path} can't be {what}")]
-    File {
-        path: PathBuf,
-        what: &'static str,
-        source: io::Error,
-    },
+    File { path: PathBuf, what: &'static str, source: io::Error },
     #[error("{path} holds no NKey seed of a user (58 characters, SU…)")]
     NoSeed { path: PathBuf },
 }
@@ -30,11 +26,7 @@ pub struct Seed(String);
 
 impl Seed {
     pub fn new() -> Self {
-        Self(
-            nkeys::KeyPair::new_user()
-                .seed()
-                .expect("a new pair has its seed"),
-        )
+        Self(nkeys::KeyPair::new_user().seed().expect("a new pair has its seed"))
     }
 
     /// The seed in clear, to connect with or to hand to a client. Never to be logged.
@@ -44,27 +36,20 @@ impl Seed {
 
     /// The public key, `U…`.
     pub fn public(&self) -> String {
-        nkeys::KeyPair::from_seed(&self.0)
-            .expect("checked when made")
-            .public_key()
+        nkeys::KeyPair::from_seed(&self.0).expect("checked when made").public_key()
     }
 
     /// From the text of a key file; white space around it doesn't matter.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let pair = nkeys::KeyPair::from_seed(text).ok()?;
-        pair.public_key()
-            .starts_with('U')
-            .then(|| Self(text.into()))
+        pair.public_key().starts_with('U').then(|| Self(text.into()))
     }
 
     /// Reads a key file.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = fs::read_to_string(path).map_err(|source| Error::File {
-            path: path.into(),
-            what: "read",
-            source,
-        })?;
+        let text =
+            fs::read_to_string(path).map_err(|source| Error::File { path: path.into(), what: "read", source })?;
         Self::parse(&text).ok_or_else(|| Error::NoSeed { path: path.into() })
     }
 }
@@ -96,23 +81,15 @@ impl Ring {
 
     /// Reads the folder's keys and makes those that are missing.
     pub fn ensure(dir: &Path) -> Result<Self, Error> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
-            .map_err(|source| Error::File {
-                path: dir.into(),
-                what: "made",
-                source,
-            })?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| Error::File {
+            path: dir.into(),
+            what: "made",
+            source,
+        })?;
         for user in Self::users() {
             let path = file(dir, user);
             if !path.exists() {
-                write(&path, &Seed::new()).map_err(|source| Error::File {
-                    path,
-                    what: "written",
-                    source,
-                })?;
+                write(&path, &Seed::new()).map_err(|source| Error::File { path, what: "written", source })?;
             }
         }
         Self::load(dir)
@@ -127,21 +104,14 @@ impl Ring {
                 seeds.insert(user.to_string(), Seed::read(&path)?);
             }
         }
-        Ok(Self {
-            dir: dir.into(),
-            seeds,
-        })
+        Ok(Self { dir: dir.into(), seeds })
     }
 
     /// The user's seed, or where it was looked for in vain.
     pub fn seed(&self, user: &str) -> Result<&Seed, Error> {
         self.seeds.get(user).ok_or_else(|| {
             let source = io::Error::from(io::ErrorKind::NotFound);
-            Error::File {
-                path: file(&self.dir, user),
-                what: "read",
-                source,
-            }
+            Error::File { path: file(&self.dir, user), what: "read", source }
         })
     }
 
@@ -158,12 +128,7 @@ fn file(dir: &Path, user: &str) -> PathBuf {
 /// No line end after the seed, which some NATS clients would take as part of it.
 fn write(path: &Path, seed: &Seed) -> io::Result<()> {
     let aside = path.with_extension(format!("nk.{}", std::process::id()));
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&aside)?;
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
     file.write_all(seed.reveal().as_bytes())?;
     file.sync_all()?;
     let linked = match fs::hard_link(&aside, path) {
@@ -186,21 +151,11 @@ mod tests {
         let first = Ring::ensure(&creds).unwrap();
         let again = Ring::ensure(&creds).unwrap();
         for user in Ring::users() {
-            assert_eq!(
-                first.seed(user).unwrap().public(),
-                again.seed(user).unwrap().public()
-            );
-            let mode = fs::metadata(file(&creds, user))
-                .unwrap()
-                .permissions()
-                .mode();
+            assert_eq!(first.seed(user).unwrap().public(), again.seed(user).unwrap().public());
+            let mode = fs::metadata(file(&creds, user)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{user}");
         }
-        assert_eq!(
-            fs::read_dir(&creds).unwrap().count(),
-            Ring::users().count(),
-            "nothing else is left there"
-        );
+        assert_eq!(fs::read_dir(&creds).unwrap().count(), Ring::users().count(), "nothing else is left there");
     }
 
     #[test]
@@ -217,9 +172,6 @@ mod tests {
         fs::write(file(dir.path(), "door"), "SUnonsense").unwrap();
         assert!(matches!(Ring::load(dir.path()), Err(Error::NoSeed { .. })));
         let account = nkeys::KeyPair::new_account().seed().unwrap();
-        assert!(
-            Seed::parse(&account).is_none(),
-            "an account's seed is not a user's"
-        );
+        assert!(Seed::parse(&account).is_none(), "an account's seed is not a user's");
     }
 }

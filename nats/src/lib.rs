@@ -3,16 +3,16 @@
 //! [`log`] is what the loops need of a log; [`jetstream`] is the real one, [`memory`] one for
 //! property tests. [`decider`] and [`effect`] are the two loops, written once for all workers.
 
-pub mod log;
-pub mod jetstream;
-pub mod memory;
 pub mod decider;
 pub mod effect;
+pub mod jetstream;
+pub mod log;
+pub mod memory;
 pub mod registry;
 pub mod service;
 
-pub mod key;
 pub mod config;
 pub mod connect;
-pub mod setup;
+pub mod key;
 pub mod server;
+pub mod setup;

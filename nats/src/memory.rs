@@ -175,7 +175,16 @@ impl Log for Memory {
     }
 
     async fn follow(&self, consumer: &str) -> Result<Box<dyn Deliveries>, ReadError> {
-        Ok(Box::new(Follower { log: self.clone(), consumer: consumer.into(), resets: 0, pin: 0, consumer_seq: 0, next: 1, again: None, quiet_since: Instant::now() }))
+        Ok(Box::new(Follower {
+            log: self.clone(),
+            consumer: consumer.into(),
+            resets: 0,
+            pin: 0,
+            consumer_seq: 0,
+            next: 1,
+            again: None,
+            quiet_since: Instant::now(),
+        }))
     }
 
     async fn work(&self, consumer: &str) -> Result<Box<dyn Work>, ReadError> {
@@ -210,7 +219,10 @@ impl Log for Memory {
     async fn get(&self, tenant: &Tenant, sha256: &str, size: u64) -> Result<Bytes, ReadError> {
         let found = self.lock().artifacts.get(&(tenant.to_string(), sha256.to_string())).cloned();
         let found = found.filter(|bytes| bytes.len() as u64 == size && value::sha256(bytes) == sha256);
-        found.ok_or_else(|| ReadError::Artifact { sha256: sha256.into(), why: format!("its {} chunks are not there", chunks(size)) })
+        found.ok_or_else(|| ReadError::Artifact {
+            sha256: sha256.into(),
+            why: format!("its {} chunks are not there", chunks(size)),
+        })
     }
 }
 
@@ -349,7 +361,8 @@ impl Work for Worker {
             let record = inner.records.iter().find(|r| matches(&filter, &r.subject) && wanted(r.seq)).cloned();
             record.map(|record| {
                 let taken = inner.taken.entry(self.consumer.clone()).or_default();
-                let taken = taken.entry(record.seq).or_insert(Taken { delivered: 0, done: false, since: Instant::now() });
+                let taken =
+                    taken.entry(record.seq).or_insert(Taken { delivered: 0, done: false, since: Instant::now() });
                 taken.delivered += 1;
                 taken.since = Instant::now();
                 let ack = format!("{}/{}", self.consumer, record.seq);

@@ -28,23 +28,14 @@ pub struct Options {
 
 impl Options {
     pub fn new(dir: impl Into<PathBuf>, binary: &Binary) -> Self {
-        Self {
-            dir: dir.into(),
-            binary: binary.path.clone(),
-            port: None,
-            sync: config::Sync::Always,
-        }
+        Self { dir: dir.into(), binary: binary.path.clone(), port: None, sync: config::Sync::Always }
     }
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{path} can't be {what}")]
-    Dir {
-        path: PathBuf,
-        what: &'static str,
-        source: io::Error,
-    },
+    Dir { path: PathBuf, what: &'static str, source: io::Error },
     #[error(transparent)]
     Key(#[from] key::Error),
     #[error("port {port} on 127.0.0.1 is in use by another program")]
@@ -74,11 +65,7 @@ impl FromStr for Version {
         let plain = plain.split(['-', '+']).next().unwrap_or_default();
         let mut numbers = plain.split('.').map(|n| n.parse::<u32>().map_err(|_| ()));
         let mut next = || numbers.next().unwrap_or(Err(()));
-        Ok(Self {
-            major: next()?,
-            minor: next()?,
-            patch: next()?,
-        })
+        Ok(Self { major: next()?, minor: next()?, patch: next()? })
     }
 }
 

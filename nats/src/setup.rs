@@ -5,16 +5,14 @@ use async_nats::{
     jetstream::{
         self, Context, ErrorCode,
         consumer::{self, AckPolicy, DeliverPolicy, PriorityPolicy},
-        context::{
-            ConsumerInfoErrorKind, CreateStreamError, CreateStreamErrorKind, GetStreamErrorKind,
-        },
+        context::{ConsumerInfoErrorKind, CreateStreamError, CreateStreamErrorKind, GetStreamErrorKind},
         stream,
     },
 };
 use std::time::Duration;
 use streams::topology::{
-    self, ACK_WAIT, CONSUMERS, Consumer, DUPLICATE_WINDOW, Discard, PIN_GROUP, PIN_TIMEOUT,
-    Retention, STREAMS, Share, Storage, Stream,
+    self, ACK_WAIT, CONSUMERS, Consumer, DUPLICATE_WINDOW, Discard, PIN_GROUP, PIN_TIMEOUT, Retention, STREAMS, Share,
+    Storage, Stream,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -24,20 +22,11 @@ pub enum Error {
          `max_file` (or `max_mem`) in its jetstream block to {} bytes or more",
         topology::FILE_LIMIT
     )]
-    TooLarge {
-        stream: &'static str,
-        max_bytes: u64,
-    },
+    TooLarge { stream: &'static str, max_bytes: u64 },
     #[error("stream {stream} can't be set up")]
-    Stream {
-        stream: &'static str,
-        source: async_nats::Error,
-    },
+    Stream { stream: &'static str, source: async_nats::Error },
     #[error("consumer {consumer} can't be set up")]
-    Consumer {
-        consumer: &'static str,
-        source: async_nats::Error,
-    },
+    Consumer { consumer: &'static str, source: async_nats::Error },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,43 +44,28 @@ pub async fn ensure(client: &Client) -> Result<Changes, Error> {
 }
 
 /// The same for a topology with other figures.
-pub async fn ensure_all(
-    client: &Client,
-    streams: &[Stream],
-    consumers: &[Consumer],
-) -> Result<Changes, Error> {
+pub async fn ensure_all(client: &Client, streams: &[Stream], consumers: &[Consumer]) -> Result<Changes, Error> {
     let mut js = jetstream::new(client.clone());
     // Creating a stream syncs several files to disk; a busy disk takes its time.
     js.set_timeout(Duration::from_secs(30));
     let mut changes = Changes::new();
     for stream in streams {
-        changes.extend(
-            ensure_stream(&js, stream)
-                .await?
-                .map(|change| (stream.name, change)),
-        );
+        changes.extend(ensure_stream(&js, stream).await?.map(|change| (stream.name, change)));
     }
     for consumer in consumers {
         let change = ensure_consumer(&js, consumer).await;
-        let change = change.map_err(|source| Error::Consumer {
-            consumer: consumer.name,
-            source,
-        })?;
+        let change = change.map_err(|source| Error::Consumer { consumer: consumer.name, source })?;
         changes.extend(change.map(|change| (consumer.name, change)));
     }
     Ok(changes)
 }
 
 async fn ensure_stream(js: &Context, wanted: &Stream) -> Result<Option<Change>, Error> {
-    let other = |source: async_nats::Error| Error::Stream {
-        stream: wanted.name,
-        source,
-    };
+    let other = |source: async_nats::Error| Error::Stream { stream: wanted.name, source };
     let refused = |source: CreateStreamError| match source.kind() {
-        CreateStreamErrorKind::JetStream(e) if out_of_room(e.error_code()) => Error::TooLarge {
-            stream: wanted.name,
-            max_bytes: wanted.max_bytes,
-        },
+        CreateStreamErrorKind::JetStream(e) if out_of_room(e.error_code()) => {
+            Error::TooLarge { stream: wanted.name, max_bytes: wanted.max_bytes }
+        }
         _ => other(source.into()),
     };
     match js.get_stream(wanted.name).await {
@@ -106,9 +80,7 @@ async fn ensure_stream(js: &Context, wanted: &Stream) -> Result<Option<Change>, 
         }
         Err(e) if matches!(e.kind(), GetStreamErrorKind::JetStream(e) if e.error_code() == ErrorCode::STREAM_NOT_FOUND) =>
         {
-            js.create_stream(stream_config(wanted, stream::Config::default()))
-                .await
-                .map_err(refused)?;
+            js.create_stream(stream_config(wanted, stream::Config::default())).await.map_err(refused)?;
             Ok(Some(Change::Created))
         }
         Err(e) => Err(other(e.into())),
@@ -116,12 +88,8 @@ async fn ensure_stream(js: &Context, wanted: &Stream) -> Result<Option<Change>, 
 }
 
 fn out_of_room(code: ErrorCode) -> bool {
-    [
-        ErrorCode::STORAGE_RESOURCES_EXCEEDED,
-        ErrorCode::MEMORY_RESOURCES_EXCEEDED,
-        ErrorCode::INSUFFICIENT_RESOURCES,
-    ]
-    .contains(&code)
+    [ErrorCode::STORAGE_RESOURCES_EXCEEDED, ErrorCode::MEMORY_RESOURCES_EXCEEDED, ErrorCode::INSUFFICIENT_RESOURCES]
+        .contains(&code)
 }
 
 /// Lays the table over what is there, so that what the table doesn't speak of (replicas, placement)
@@ -145,8 +113,7 @@ fn stream_config(wanted: &Stream, found: stream::Config) -> stream::Config {
             Discard::New => stream::DiscardPolicy::New,
             Discard::Old => stream::DiscardPolicy::Old,
         },
-        discard_new_per_subject: wanted.discard == Discard::New
-            && wanted.messages_per_subject.is_some(),
+        discard_new_per_subject: wanted.discard == Discard::New && wanted.messages_per_subject.is_some(),
         max_messages_per_subject: limit(wanted.messages_per_subject),
         max_bytes: found.max_bytes.max(max_bytes),
         max_age: wanted.max_age.unwrap_or_default(),
@@ -157,22 +124,17 @@ fn stream_config(wanted: &Stream, found: stream::Config) -> stream::Config {
         allow_rollup: wanted.schedules,
         allow_message_schedules: wanted.schedules,
         allow_message_ttl: wanted.schedules,
-        republish: wanted
-            .republish
-            .map(|(source, destination)| stream::Republish {
-                source: source.into(),
-                destination: destination.into(),
-                headers_only: false,
-            }),
+        republish: wanted.republish.map(|(source, destination)| stream::Republish {
+            source: source.into(),
+            destination: destination.into(),
+            headers_only: false,
+        }),
         num_replicas: found.num_replicas.max(1),
         ..found
     }
 }
 
-async fn ensure_consumer(
-    js: &Context,
-    wanted: &Consumer,
-) -> Result<Option<Change>, async_nats::Error> {
+async fn ensure_consumer(js: &Context, wanted: &Consumer) -> Result<Option<Change>, async_nats::Error> {
     let stream = js.get_stream_no_info(wanted.stream).await?;
     match stream.consumer_info(wanted.name).await {
         Ok(found) => {
@@ -180,16 +142,12 @@ async fn ensure_consumer(
             if next == found.config {
                 return Ok(None);
             }
-            js.update_consumer_on_stream(pull(next)?, wanted.stream)
-                .await?;
+            js.update_consumer_on_stream(pull(next)?, wanted.stream).await?;
             Ok(Some(Change::Updated))
         }
         Err(e) if e.kind() == ConsumerInfoErrorKind::NotFound => {
-            js.create_consumer_on_stream(
-                pull(consumer_config(wanted, consumer::Config::default()))?,
-                wanted.stream,
-            )
-            .await?;
+            js.create_consumer_on_stream(pull(consumer_config(wanted, consumer::Config::default()))?, wanted.stream)
+                .await?;
             Ok(Some(Change::Created))
         }
         Err(e) => Err(e.into()),
@@ -206,26 +164,14 @@ fn consumer_config(wanted: &Consumer, found: consumer::Config) -> consumer::Conf
         durable_name: Some(wanted.name.into()),
         name: Some(wanted.name.into()),
         deliver_policy: DeliverPolicy::All,
-        ack_policy: if wanted.share == Share::Pinned {
-            AckPolicy::All
-        } else {
-            AckPolicy::Explicit
-        },
+        ack_policy: if wanted.share == Share::Pinned { AckPolicy::All } else { AckPolicy::Explicit },
         ack_wait: ACK_WAIT,
         // What was delivered often is answered as lost by its worker, never dropped in silence.
         max_deliver: -1,
         filter_subject: wanted.filter.into(),
         max_ack_pending: wanted.max_ack_pending,
-        priority_policy: if pinned {
-            PriorityPolicy::PinnedClient
-        } else {
-            PriorityPolicy::None
-        },
-        priority_groups: if pinned {
-            vec![PIN_GROUP.into()]
-        } else {
-            vec![]
-        },
+        priority_policy: if pinned { PriorityPolicy::PinnedClient } else { PriorityPolicy::None },
+        priority_groups: if pinned { vec![PIN_GROUP.into()] } else { vec![] },
         priority_timeout: if pinned { PIN_TIMEOUT } else { Duration::ZERO },
         ..found
     }

@@ -41,7 +41,8 @@ fn column(name: &str, values: &[&Value], rows: usize) -> Value {
     let order = |(a, x): &(&Value, Option<f64>), (b, y): &(&Value, Option<f64>)| {
         if numeric { x.partial_cmp(y).unwrap_or(Ordering::Equal) } else { a.as_str().cmp(&b.as_str()) }
     };
-    let ordered = || present.iter().copied().zip(numbers.iter().copied()).filter(|(value, _)| numeric || value.is_string());
+    let ordered =
+        || present.iter().copied().zip(numbers.iter().copied()).filter(|(value, _)| numeric || value.is_string());
     let mut column = json!({
         "name": name,
         "type": match kinds.len() {
@@ -126,7 +127,11 @@ mod tests {
 
     #[test]
     fn what_is_no_table_has_one_column() {
-        check(json!([3, 1]), 2, json!([{"name": "value", "type": "integer", "numeric": true, "count": 2, "missing": 0, "distinct": 2, "min": 1, "max": 3}]));
+        check(
+            json!([3, 1]),
+            2,
+            json!([{"name": "value", "type": "integer", "numeric": true, "count": 2, "missing": 0, "distinct": 2, "min": 1, "max": 3}]),
+        );
         check(json!([]), 0, json!([]));
     }
 }

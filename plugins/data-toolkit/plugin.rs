@@ -111,7 +111,8 @@ fn errors(schema: Option<&Value>, data: &Value) -> Result<Value, Failure> {
     jsonschema::meta::validate(schema)
         .map_err(|e| Failure::input(format!("`schema` is not JSON Schema: {}: {e}", e.instance_path())))?;
     let validator = jsonschema::validator_for(schema).map_err(|e| Failure::input(format!("`schema`: {e}")))?;
-    let found = validator.iter_errors(data).map(|e| json!({"at": e.instance_path().to_string(), "message": e.to_string()}));
+    let found =
+        validator.iter_errors(data).map(|e| json!({"at": e.instance_path().to_string(), "message": e.to_string()}));
     Ok(found.collect())
 }
 
@@ -139,7 +140,10 @@ mod tests {
         check(json!({"operation": "convert", "data": " {\"a\": 1}"}), json!({"data": {"a": 1}}));
         check(json!({"operation": "convert", "data": "[1,2]"}), json!({"data": [1, 2], "rows": 2}));
         check(json!({"operation": "convert", "data": "a\n1\n"}), json!({"data": [{"a": "1"}], "rows": 1}));
-        check(json!({"operation": "convert", "data": "a\n1\n", "from": "csv"}), json!({"data": [{"a": "1"}], "rows": 1}));
+        check(
+            json!({"operation": "convert", "data": "a\n1\n", "from": "csv"}),
+            json!({"data": [{"a": "1"}], "rows": 1}),
+        );
         fault(
             json!({"operation": "convert", "data": "a\n1\n", "from": "json"}),
             "`data` is not JSON: expected value at line 1 column 1",
@@ -170,7 +174,10 @@ mod tests {
     fn lists_are_joined_and_objects_laid_over_each_other() {
         check(json!({"operation": "merge", "data": [[1], [], [2]]}), json!({"data": [1, 2], "rows": 2}));
         check(json!({"operation": "merge", "data": [{"a": 1, "b": 1}, {"b": 2}]}), json!({"data": {"a": 1, "b": 2}}));
-        check(json!({"operation": "merge", "data": ["a\n1\n", "[{\"a\": 2}]"]}), json!({"data": [{"a": "1"}, {"a": 2}], "rows": 2}));
+        check(
+            json!({"operation": "merge", "data": ["a\n1\n", "[{\"a\": 2}]"]}),
+            json!({"data": [{"a": "1"}, {"a": 2}], "rows": 2}),
+        );
         check(json!({"operation": "merge", "data": []}), json!({"data": [], "rows": 0}));
         fault(json!({"operation": "merge", "data": [[1], {}]}), "item 1 is object, not a list");
         fault(json!({"operation": "merge", "data": [{}, 3]}), "item 1 is integer, not an object");
@@ -181,7 +188,8 @@ mod tests {
     #[test]
     fn validate_reports_every_fault_with_its_place() {
         let schema = json!({"items": {"required": ["a"], "properties": {"a": {"type": "integer"}}}});
-        let out = toolkit(json!({"operation": "validate", "data": [{"a": 1}, {"a": "x"}, {}], "schema": schema})).expect("validates");
+        let out = toolkit(json!({"operation": "validate", "data": [{"a": 1}, {"a": "x"}, {}], "schema": schema}))
+            .expect("validates");
         let at: Vec<_> = out["errors"].as_array().expect("a list").iter().map(|e| e["at"].clone()).collect();
         assert_eq!(at, ["/1/a", "/2"]);
         assert_eq!(out["rows"], 3);
@@ -191,10 +199,12 @@ mod tests {
     #[test]
     fn a_schema_that_is_none_or_lies_elsewhere_is_refused() {
         fault(json!({"operation": "validate", "data": 1}), "`schema` is missing");
-        let wrong = toolkit(json!({"operation": "validate", "data": 1, "schema": {"type": "int"}})).expect_err("no such type");
+        let wrong =
+            toolkit(json!({"operation": "validate", "data": 1, "schema": {"type": "int"}})).expect_err("no such type");
         assert!(wrong.message.starts_with("`schema` is not JSON Schema: /type:"), "{wrong}");
         for elsewhere in ["http://127.0.0.1:1/x.json", "file:///etc/passwd"] {
-            let refused = toolkit(json!({"operation": "validate", "data": 1, "schema": {"$ref": elsewhere}})).expect_err(elsewhere);
+            let refused = toolkit(json!({"operation": "validate", "data": 1, "schema": {"$ref": elsewhere}}))
+                .expect_err(elsewhere);
             assert_eq!(refused.class, Class::InvalidInput);
         }
     }
@@ -204,8 +214,14 @@ mod tests {
         fault(json!({"operation": "convert"}), "`data` is missing");
         fault(json!({"data": 1}), "`operation` is missing");
         fault(json!({"operation": "query", "data": 1}), "`query` is missing");
-        fault(json!({"operation": "sql", "data": 1}), "`operation` can't be \"sql\": use convert, query, validate, merge or describe");
-        fault(json!({"operation": "convert", "data": 1, "to": "xml"}), "`to` can't be \"xml\": use \"json\" or \"csv\"");
+        fault(
+            json!({"operation": "sql", "data": 1}),
+            "`operation` can't be \"sql\": use convert, query, validate, merge or describe",
+        );
+        fault(
+            json!({"operation": "convert", "data": 1, "to": "xml"}),
+            "`to` can't be \"xml\": use \"json\" or \"csv\"",
+        );
         fault(json!({"operation": "convert", "data": 1, "from": 1}), "`from` can't be 1: use \"json\" or \"csv\"");
     }
 }

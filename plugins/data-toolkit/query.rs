@@ -2,7 +2,8 @@
 
 use crate::Failure;
 use jaq_core::{
-    Compiler, Ctx, Vars, data::JustLut,
+    Compiler, Ctx, Vars,
+    data::JustLut,
     load::{Arena, Error, File, Loader},
     unwrap_valr,
 };
@@ -13,13 +14,24 @@ use serde_json::{Map, Number, Value};
 /// The same query over the same data gives the same: nothing that looks at the clock, at the
 /// environment or at other inputs, and nothing that ends the process or prints.
 const LEFT_OUT: [&str; 12] = [
-    "now", "localtime", "strflocaltime", "env", "halt", "halt_error", "debug", "debug_empty", "stderr",
-    "stderr_empty", "input", "inputs",
+    "now",
+    "localtime",
+    "strflocaltime",
+    "env",
+    "halt",
+    "halt_error",
+    "debug",
+    "debug_empty",
+    "stderr",
+    "stderr_empty",
+    "input",
+    "inputs",
 ];
 
 /// Runs a program: its one output, otherwise a list of all.
 pub fn run(program: &str, data: Value) -> Result<Value, Failure> {
-    let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).filter(|def| !LEFT_OUT.contains(&def.name));
+    let defs =
+        jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).filter(|def| !LEFT_OUT.contains(&def.name));
     let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs()).filter(|fun| !LEFT_OUT.contains(&fun.0));
     let arena = Arena::default();
     let modules = Loader::new(defs)
@@ -44,25 +56,31 @@ fn syntax<'p>(program: &'p str, errors: impl Iterator<Item = Error<&'p str>>) ->
     let mut said = Vec::new();
     for error in errors {
         match error {
-            Error::Lex(errors) => said.extend(errors.iter().map(|(expected, rest)| {
-                format!("{} expected {}", place(program, rest), expected.as_str())
-            })),
-            Error::Parse(errors) => said.extend(errors.iter().map(|(expected, found)| {
-                format!("{} expected {}", place(program, found), expected.as_str())
-            })),
-            Error::Io(paths) => said.extend(paths.iter().map(|(path, _)| {
-                format!("{} other files can't be included", place(program, path))
-            })),
+            Error::Lex(errors) => said.extend(
+                errors
+                    .iter()
+                    .map(|(expected, rest)| format!("{} expected {}", place(program, rest), expected.as_str())),
+            ),
+            Error::Parse(errors) => said.extend(
+                errors
+                    .iter()
+                    .map(|(expected, found)| format!("{} expected {}", place(program, found), expected.as_str())),
+            ),
+            Error::Io(paths) => said.extend(
+                paths.iter().map(|(path, _)| format!("{} other files can't be included", place(program, path))),
+            ),
         }
     }
     Failure::input(format!("`query` is not jq: {}", said.join("; ")))
 }
 
 fn undefined<'p>(program: &'p str, errors: impl Iterator<Item = jaq_core::compile::Error<&'p str>>) -> Failure {
-    let said: Vec<String> = errors.map(|(name, kind)| {
-        let left_out = if LEFT_OUT.contains(&name) { " here" } else { "" };
-        format!("{} there is no {} `{name}`{left_out}", place(program, name), kind.as_str())
-    }).collect();
+    let said: Vec<String> = errors
+        .map(|(name, kind)| {
+            let left_out = if LEFT_OUT.contains(&name) { " here" } else { "" };
+            format!("{} there is no {} `{name}`{left_out}", place(program, name), kind.as_str())
+        })
+        .collect();
     Failure::input(format!("`query` can't run: {}", said.join("; ")))
 }
 
@@ -97,7 +115,9 @@ fn value(from: &Val) -> Result<Value, Failure> {
         Val::Obj(entries) => {
             let entry = |(key, item): (&Val, &Val)| match key {
                 Val::TStr(key) => Ok((String::from_utf8_lossy(key).into_owned(), value(item)?)),
-                other => Err(Failure::input(format!("the query gives an object with the key {other}; JSON keys are strings"))),
+                other => Err(Failure::input(format!(
+                    "the query gives an object with the key {other}; JSON keys are strings"
+                ))),
             };
             Value::Object(entries.iter().map(entry).collect::<Result<Map<_, _>, _>>()?)
         }
@@ -140,7 +160,11 @@ mod tests {
     fn tables_are_filtered_sorted_grouped_and_counted() {
         let rows = json!([{"n": "b", "x": "10"}, {"n": "a", "x": "9"}, {"n": "b", "x": "1"}]);
         check("map(select(.x | tonumber > 5)) | sort_by(.n) | map(.n)", rows.clone(), json!(["a", "b"]));
-        check("group_by(.n) | map({n: .[0].n, sum: (map(.x | tonumber) | add)})", rows.clone(), json!([{"n": "a", "sum": 9}, {"n": "b", "sum": 11}]));
+        check(
+            "group_by(.n) | map({n: .[0].n, sum: (map(.x | tonumber) | add)})",
+            rows.clone(),
+            json!([{"n": "a", "sum": 9}, {"n": "b", "sum": 11}]),
+        );
         check("length", rows.clone(), json!(3));
         check("[.[].x | tonumber] | max", rows, json!(10));
     }

@@ -19,7 +19,8 @@ pub fn read(text: &str) -> Result<Value, Failure> {
             let (found, wanted) = (record.len(), header.len());
             return Err(Failure::input(format!("CSV line {line} has {found} fields, the header has {wanted}")));
         }
-        let row: Map<String, Value> = header.iter().zip(&record).map(|(name, field)| (name.into(), field.into())).collect();
+        let row: Map<String, Value> =
+            header.iter().zip(&record).map(|(name, field)| (name.into(), field.into())).collect();
         rows.push(Value::Object(row));
     }
     Ok(rows.into())

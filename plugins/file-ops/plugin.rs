@@ -101,14 +101,17 @@ fn file<'r>(run: &'r Run, path: &str) -> Result<&'r File, Failure> {
         if run.files.len() > there.len() {
             there.push("…");
         }
-        let there = if there.is_empty() { "the folder is empty".into() } else { format!("there are: {}", there.join(", ")) };
+        let there =
+            if there.is_empty() { "the folder is empty".into() } else { format!("there are: {}", there.join(", ")) };
         Failure::input(format!("there is no file `{path}`; {there}"))
     })
 }
 
 fn bytes<'r>(run: &'r Run, path: &str) -> Result<&'r [u8], Failure> {
     let file = file(run, path)?;
-    file.bytes.as_deref().ok_or_else(|| Failure::permanent(format!("the content of `{path}` was not given to this run")))
+    file.bytes
+        .as_deref()
+        .ok_or_else(|| Failure::permanent(format!("the content of `{path}` was not given to this run")))
 }
 
 #[cfg(test)]
@@ -155,7 +158,9 @@ mod tests {
 
     #[test]
     fn content_is_written_as_it_is_or_as_json() {
-        for (content, bytes) in [(json!("x"), "x"), (json!({"b": 1, "a": []}), "{\n  \"b\": 1,\n  \"a\": []\n}\n"), (json!(null), "null\n")] {
+        for (content, bytes) in
+            [(json!("x"), "x"), (json!({"b": 1, "a": []}), "{\n  \"b\": 1,\n  \"a\": []\n}\n"), (json!(null), "null\n")]
+        {
             let done = folder(&[], json!({"operation": "write", "path": "o", "content": content})).expect("writes");
             assert_eq!(done.written["o"], bytes.as_bytes());
         }
@@ -188,7 +193,8 @@ mod tests {
             let inputs = inputs.as_object().expect("an object").clone().into_iter().collect();
             run(&Run { inputs, files: files.clone().into() }).expect("lists").outputs["files"].clone()
         };
-        let (x, ab) = (json!({"path": "a/x", "size": 1, "media_type": "t"}), json!({"path": "ab", "size": 2, "media_type": "t"}));
+        let (x, ab) =
+            (json!({"path": "a/x", "size": 1, "media_type": "t"}), json!({"path": "ab", "size": 2, "media_type": "t"}));
         assert_eq!(listed(json!({"operation": "list"})), json!([x, ab]));
         assert_eq!(listed(json!({"operation": "list", "path": "a"})), json!([x]));
         assert_eq!(listed(json!({"operation": "list", "path": "."})), json!([x, ab]));

@@ -148,7 +148,10 @@ mod tests {
     #[test]
     fn keywords_leave_out_what_says_nothing() {
         let out = analyse(json!({"text": "The cat and the dog, the Cat; 42 x dogs 42 bird", "keywords": 3}));
-        assert_eq!(out["keywords"], json!([{"word": "cat", "count": 2}, {"word": "bird", "count": 1}, {"word": "dog", "count": 1}]));
+        assert_eq!(
+            out["keywords"],
+            json!([{"word": "cat", "count": 2}, {"word": "bird", "count": 1}, {"word": "dog", "count": 1}])
+        );
         assert_eq!(analyse(json!({"text": "cat", "keywords": 0}))["keywords"], json!([]));
     }
 
@@ -157,7 +160,10 @@ mod tests {
         let out = analyse(json!({"text": ""}));
         assert_eq!(out["statistics"]["words"], 0);
         assert_eq!(out["statistics"]["average_word_length"], 0.0);
-        assert_eq!((&out["language"], &out["readability"], &out["summary"]), (&json!("und"), &json!({"flesch": null}), &json!("")));
+        assert_eq!(
+            (&out["language"], &out["readability"], &out["summary"]),
+            (&json!("und"), &json!({"flesch": null}), &json!(""))
+        );
         assert_eq!(out["sentiment"], json!({"score": 0.0, "label": "neutral"}));
     }
 

@@ -76,7 +76,10 @@ mod tests {
 
     #[test]
     fn words_are_runs_of_letters_and_digits() {
-        assert_eq!(words("Don't 'stop' it's 3.5—naïve_x 東京’"), ["Don't", "stop", "it's", "3", "5", "naïve", "x", "東京"]);
+        assert_eq!(
+            words("Don't 'stop' it's 3.5—naïve_x 東京’"),
+            ["Don't", "stop", "it's", "3", "5", "naïve", "x", "東京"]
+        );
         assert!(words(" -' ").is_empty());
         assert_eq!(folded_words("Don’t don't"), ["don't", "don't"]);
     }

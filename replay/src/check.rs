@@ -58,7 +58,13 @@ pub fn check<D: Decider>(history: &History) -> Report {
         report.events += group.len() as u64;
         if basis < own {
             // Its state can't be had again: the fold is past it.
-            report.differ(first.seq, basis, format!("decided on a state that lacks the decider's own word {own}"), Some(first), None);
+            report.differ(
+                first.seq,
+                basis,
+                format!("decided on a state that lacks the decider's own word {own}"),
+                Some(first),
+                None,
+            );
         } else {
             match fold.to(basis).and_then(|()| fold.decide()) {
                 Ok(due) => compare::<D>(&mut report, basis, &group, &due),
@@ -71,7 +77,13 @@ pub fn check<D: Decider>(history: &History) -> Report {
     match fold.to(u64::MAX).and_then(|()| fold.decide()) {
         Ok(due) => {
             if let Some(due) = due.first() {
-                report.differ(end, end, format!("at the end `{}` is due and not said", due.fact.kind()), None, Some(due));
+                report.differ(
+                    end,
+                    end,
+                    format!("at the end `{}` is due and not said", due.fact.kind()),
+                    None,
+                    Some(due),
+                );
             }
         }
         Err(panic) => return report.give_up(end, end, &panic),
@@ -123,10 +135,22 @@ fn compare<D: Decider>(report: &mut Report, basis: u64, group: &[&Event], due: &
     }
     for (i, event) in group.iter().enumerate() {
         let Some(due) = due.get(i) else {
-            return report.differ(event.seq, basis, format!("today nothing more is due than {i} of {} words", part.1), Some(event), None);
+            return report.differ(
+                event.seq,
+                basis,
+                format!("today nothing more is due than {i} of {} words", part.1),
+                Some(event),
+                None,
+            );
         };
         if let Some(what) = differs::<D>(event, due) {
-            return report.differ(event.seq, basis, format!("the decided word has another {what}"), Some(event), Some(due));
+            return report.differ(
+                event.seq,
+                basis,
+                format!("the decided word has another {what}"),
+                Some(event),
+                Some(due),
+            );
         }
     }
     if due.len() != part.1 as usize {
@@ -162,7 +186,9 @@ impl<D: Decider> Fold<'_, D> {
         caught(|| {
             while let Some(entry) = self.entries.next_if(|entry| entry.seq() <= seq) {
                 match entry {
-                    Entry::Event(event) if D::folds(event.writer, event.fact.kind(), &event.tail) => D::evolve(&mut self.state, event),
+                    Entry::Event(event) if D::folds(event.writer, event.fact.kind(), &event.tail) => {
+                        D::evolve(&mut self.state, event)
+                    }
                     _ => D::pass(&mut self.state),
                 }
             }

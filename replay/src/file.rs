@@ -36,7 +36,8 @@ impl History {
         let (mut events, mut artifacts) = (Vec::new(), Artifacts::new());
         let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
         for (text, line) in lines {
-            let value: Value = serde_json::from_str(text).map_err(|error| Malformed { line, why: format!("not JSON: {error}") })?;
+            let value: Value =
+                serde_json::from_str(text).map_err(|error| Malformed { line, why: format!("not JSON: {error}") })?;
             if value["type"] == ARTIFACT {
                 let (sha256, bytes) = artifact(&value).map_err(|why| Malformed { line, why })?;
                 artifacts.insert(sha256, bytes);
@@ -56,7 +57,10 @@ impl History {
     fn follows(&self, entry: Entry) -> Result<Entry, String> {
         let before = self.entries.last().map_or(0, Entry::seq);
         if entry.seq() <= before {
-            return Err(format!("the event {} comes after the event {before}: lines must be in the order of the log", entry.seq()));
+            return Err(format!(
+                "the event {} comes after the event {before}: lines must be in the order of the log",
+                entry.seq()
+            ));
         }
         if let (Entry::Event(event), Some(first)) = (&entry, self.events().next())
             && event.mission != first.mission
@@ -81,8 +85,11 @@ fn artifact(line: &Value) -> Result<(String, Vec<u8>), String> {
 fn attach(event: &mut Value, artifacts: &Artifacts) -> Result<(), String> {
     let Some(urn) = event["dataref"].as_str().filter(|_| event["data"].is_null()) else { return Ok(()) };
     let dataref = Dataref::from_urn(urn).ok_or_else(|| format!("`dataref` is `{urn}`, which names no artifact"))?;
-    let bytes = artifacts.get(&dataref.sha256).ok_or_else(|| format!("its data, artifact {}, is not in the file", dataref.sha256))?;
-    event["data"] = serde_json::from_slice(bytes).map_err(|error| format!("its data, artifact {}: {error}", dataref.sha256))?;
+    let bytes = artifacts
+        .get(&dataref.sha256)
+        .ok_or_else(|| format!("its data, artifact {}, is not in the file", dataref.sha256))?;
+    event["data"] =
+        serde_json::from_slice(bytes).map_err(|error| format!("its data, artifact {}: {error}", dataref.sha256))?;
     Ok(())
 }
 

@@ -45,7 +45,8 @@ impl History {
             match record.decode() {
                 Ok(Decoded::Event(mut event)) => {
                     if let Fact::MissionCreated(created) = &mut event.fact {
-                        created.catalogue.content = Some(catalogues.fetch(log, tenant, &created.catalogue.reference).await?);
+                        created.catalogue.content =
+                            Some(catalogues.fetch(log, tenant, &created.catalogue.reference).await?);
                     }
                     entries.push(Entry::Event(Box::new(event)));
                 }

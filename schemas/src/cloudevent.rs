@@ -41,7 +41,8 @@ impl CloudEvent {
 /// The first thing wrong, with its place (`/id`, `/data`, …).
 pub fn parse(headers: &[(String, String)], body: &[u8]) -> Result<CloudEvent, Fault> {
     // The first of a name counts, so that what is checked is what is read.
-    let lower: BTreeMap<String, &str> = headers.iter().rev().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
+    let lower: BTreeMap<String, &str> =
+        headers.iter().rev().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
     let content_type = lower.get("content-type").map(|value| value.to_ascii_lowercase());
     if content_type.as_deref().is_some_and(|value| value.starts_with("application/cloudevents-batch")) {
         return Err(Fault::new("", "a batch of CloudEvents is not taken: send them one by one"));
@@ -52,7 +53,12 @@ pub fn parse(headers: &[(String, String)], body: &[u8]) -> Result<CloudEvent, Fa
         return of_binary(Binary { headers: lower, content_type, body: body.to_vec() });
     }
     let value: Value = serde_json::from_slice(body).map_err(|error| {
-        Fault::new("", format!("neither `ce-` headers nor a JSON body: {error}. Send a CloudEvent 1.0 in binary or structured mode"))
+        Fault::new(
+            "",
+            format!(
+                "neither `ce-` headers nor a JSON body: {error}. Send a CloudEvent 1.0 in binary or structured mode"
+            ),
+        )
     })?;
     of_structured(&value)
 }
@@ -63,7 +69,10 @@ pub fn parse(headers: &[(String, String)], body: &[u8]) -> Result<CloudEvent, Fa
 /// The first thing wrong, with its place.
 pub fn of_structured(value: &Value) -> Result<CloudEvent, Fault> {
     let Value::Object(object) = value else {
-        return Err(Fault::new("", "a CloudEvent in structured mode is a JSON object with specversion, id, source, type and data"));
+        return Err(Fault::new(
+            "",
+            "a CloudEvent in structured mode is a JSON object with specversion, id, source, type and data",
+        ));
     };
     required(|name| match object.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -71,13 +80,15 @@ pub fn of_structured(value: &Value) -> Result<CloudEvent, Fault> {
         Some(_) => Err(Fault::new(format!("/{name}"), "must be a text")),
     })?;
     optional(object)?;
-    let event: Sdk = serde_json::from_value(value.clone()).map_err(|error| Fault::new("", format!("not a CloudEvent 1.0: {error}")))?;
+    let event: Sdk = serde_json::from_value(value.clone())
+        .map_err(|error| Fault::new("", format!("not a CloudEvent 1.0: {error}")))?;
     of_sdk(&event)
 }
 
 fn of_binary(binary: Binary<'_>) -> Result<CloudEvent, Fault> {
     required(|name| Ok(binary.attribute(name)))?;
-    let event = BinaryDeserializer::into_event(binary).map_err(|error| Fault::new("", format!("not a CloudEvent 1.0: {error}")))?;
+    let event = BinaryDeserializer::into_event(binary)
+        .map_err(|error| Fault::new("", format!("not a CloudEvent 1.0: {error}")))?;
     of_sdk(&event)
 }
 
@@ -86,11 +97,16 @@ fn required(attribute: impl Fn(&str) -> Result<Option<String>, Fault>) -> Result
     match attribute("specversion")?.as_deref() {
         None => return Err(Fault::new("/specversion", "missing: must be \"1.0\"")),
         Some("1.0") => {}
-        Some(other) => return Err(Fault::new("/specversion", format!("is \"{other}\": only CloudEvents 1.0 is taken"))),
+        Some(other) => {
+            return Err(Fault::new("/specversion", format!("is \"{other}\": only CloudEvents 1.0 is taken")));
+        }
     }
     for name in ["id", "source", "type"] {
         if attribute(name)?.is_none_or(|value| value.trim().is_empty()) {
-            return Err(Fault::new(format!("/{name}"), "missing or empty: every CloudEvent has specversion, id, source and type"));
+            return Err(Fault::new(
+                format!("/{name}"),
+                "missing or empty: every CloudEvent has specversion, id, source and type",
+            ));
         }
     }
     match attribute("time")?.map(|time| time.parse::<Time>()) {
@@ -162,13 +178,16 @@ impl BinaryDeserializer for Binary<'_> {
     fn deserialize_binary<R: Sized, V: BinarySerializer<R>>(self, mut serializer: V) -> message::Result<R> {
         serializer = serializer.set_spec_version(SpecVersion::V10)?;
         if let Some(content_type) = &self.content_type {
-            serializer = serializer.set_attribute("datacontenttype", MessageAttributeValue::String(content_type.clone()))?;
+            serializer =
+                serializer.set_attribute("datacontenttype", MessageAttributeValue::String(content_type.clone()))?;
         }
         for (name, value) in self.headers.iter().filter_map(|(key, value)| Some((key.strip_prefix("ce-")?, value))) {
             let value = MessageAttributeValue::String(percent_decoded(value));
             serializer = match name {
                 "specversion" => serializer,
-                "id" | "source" | "type" | "subject" | "time" | "dataschema" | "datacontenttype" => serializer.set_attribute(name, value)?,
+                "id" | "source" | "type" | "subject" | "time" | "dataschema" | "datacontenttype" => {
+                    serializer.set_attribute(name, value)?
+                }
                 extension => serializer.set_extension(extension, value)?,
             };
         }
@@ -250,14 +269,18 @@ pub fn from_structured(value: &Value) -> Result<Event, Unreadable> {
     let tail = match ending {
         Ending::Bare => Tail::Bare,
         Ending::Step => Tail::Step(must("step")?.into()),
-        Ending::Answer => Tail::Answer { requester: read("requester", must("requester")?)?, request: read("request", must("request")?)? },
+        Ending::Answer => Tail::Answer {
+            requester: read("requester", must("requester")?)?,
+            request: read("request", must("request")?)?,
+        },
     };
     let mut source = event.source.strip_prefix("/stage7/").unwrap_or_default().split('/');
     let (Some(tenant), Some(writer), None) = (source.next(), source.next(), source.next()) else {
         return Err(malformed("/source", format!("must be /stage7/{{tenant}}/{{writer}}, this is `{}`", event.source)));
     };
     let bytes = serde_json::to_vec(&event.data).map_err(|error| malformed("/data", error.to_string()))?;
-    let fact = Fact::from_bytes(kind, &bytes).ok_or_else(unknown)?.map_err(|error| malformed("/data", error.to_string()))?;
+    let fact =
+        Fact::from_bytes(kind, &bytes).ok_or_else(unknown)?.map_err(|error| malformed("/data", error.to_string()))?;
     let writer = read("source", writer)?;
     if !fact.word().writers.contains(&writer) {
         return Err(malformed("/source", format!("{writer} does not say {kind}")));
@@ -266,8 +289,11 @@ pub fn from_structured(value: &Value) -> Result<Event, Unreadable> {
         let (k, n) = text.split_once('/')?;
         Some(Part { k: k.parse().ok()?, n: n.parse().ok()? }).filter(|part| 1 <= part.k && part.k <= part.n)
     };
-    let part = event.extension("part")
-        .map(|text| part(text).ok_or_else(|| malformed("/part", format!("must be k/n with 1 ≤ k ≤ n, this is `{text}`"))))
+    let part = event
+        .extension("part")
+        .map(|text| {
+            part(text).ok_or_else(|| malformed("/part", format!("must be k/n with 1 ≤ k ≤ n, this is `{text}`")))
+        })
         .transpose()?;
     let time = value.get("time").and_then(Value::as_str).ok_or_else(|| malformed("/time", "missing".into()))?;
     let text = |name: &str| event.extension(name).map(str::to_string);

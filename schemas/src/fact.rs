@@ -177,7 +177,10 @@ pub enum Tail {
     #[default]
     Bare,
     Step(String),
-    Answer { requester: Writer, request: EventId },
+    Answer {
+        requester: Writer,
+        request: EventId,
+    },
 }
 
 impl Tail {

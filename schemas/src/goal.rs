@@ -137,9 +137,8 @@ impl File {
     }
 }
 
-const FIELDS: [&str; 11] = [
-    "goal", "kind", "name", "context", "files", "optimize", "budget", "autonomy", "schedule", "model", "plan",
-];
+const FIELDS: [&str; 11] =
+    ["goal", "kind", "name", "context", "files", "optimize", "budget", "autonomy", "schedule", "model", "plan"];
 
 impl Goal {
     /// Checks every field and gives the goal, trimmed, or all faults at once.
@@ -148,7 +147,10 @@ impl Goal {
     /// Every fault, each with a JSON pointer and what would be right.
     pub fn parse(data: &Value) -> Result<Self, Vec<Fault>> {
         let Value::Object(object) = data else {
-            return Err(vec![Fault::new("", format!("a goal is a JSON object {{\"goal\": \"…\"}}, this is {}", name_of(data)))]);
+            return Err(vec![Fault::new(
+                "",
+                format!("a goal is a JSON object {{\"goal\": \"…\"}}, this is {}", name_of(data)),
+            )]);
         };
         let mut faults = Vec::new();
         for key in object.keys().filter(|key| !FIELDS.contains(&key.as_str())) {
@@ -159,9 +161,16 @@ impl Goal {
             kind: field(object, "kind", "\"mission\" or \"manual\"", &mut faults).unwrap_or_default(),
             name: field(object, "name", "a text", &mut faults),
             context: field(object, "context", "a text", &mut faults),
-            files: field(object, "files", "a list of {\"name\", \"data_base64\" or \"ref\"}", &mut faults).unwrap_or_default(),
+            files: field(object, "files", "a list of {\"name\", \"data_base64\" or \"ref\"}", &mut faults)
+                .unwrap_or_default(),
             optimize: field(object, "optimize", "cost, speed, accuracy, creativity or continuity", &mut faults),
-            budget: field(object, "budget", "an object with max_cost_usd, max_tokens, max_calls, max_steps, max_seconds", &mut faults).unwrap_or_default(),
+            budget: field(
+                object,
+                "budget",
+                "an object with max_cost_usd, max_tokens, max_calls, max_steps, max_seconds",
+                &mut faults,
+            )
+            .unwrap_or_default(),
             autonomy: field(object, "autonomy", "free, ask_risky, ask_all or plan", &mut faults).unwrap_or_default(),
             schedule: field(object, "schedule", "an object with cron and timezone", &mut faults),
             model: field(object, "model", "a model's name, or \"offline\"", &mut faults),
@@ -205,14 +214,21 @@ impl Goal {
         for (i, file) in self.files.iter().enumerate() {
             let at = format!("/files/{i}");
             if !is_safe_path(&file.name) {
-                faults.push(Fault::new(format!("{at}/name"), format!("`{}` is not a relative path within the mission's folder", file.name.escape_debug())));
+                faults.push(Fault::new(
+                    format!("{at}/name"),
+                    format!("`{}` is not a relative path within the mission's folder", file.name.escape_debug()),
+                ));
             }
             if self.files[..i].iter().any(|other| other.name == file.name) {
                 faults.push(Fault::new(format!("{at}/name"), format!("`{}` is given twice", file.name)));
             }
             match (&file.stored, file.inline()) {
-                (None, Some(Err(why))) => faults.push(Fault::new(format!("{at}/data_base64"), format!("not base64: {why}"))),
-                (Some(stored), None) if !is_sha256(&stored.sha256) => faults.push(Fault::new(format!("{at}/ref/sha256"), "must be 64 lower-case hexadecimal digits")),
+                (None, Some(Err(why))) => {
+                    faults.push(Fault::new(format!("{at}/data_base64"), format!("not base64: {why}")))
+                }
+                (Some(stored), None) if !is_sha256(&stored.sha256) => {
+                    faults.push(Fault::new(format!("{at}/ref/sha256"), "must be 64 lower-case hexadecimal digits"))
+                }
                 (None, None) | (Some(_), Some(_)) => faults.push(Fault::new(at, "give either data_base64 or ref")),
                 _ => {}
             }
@@ -225,18 +241,25 @@ pub fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn field<T: DeserializeOwned>(object: &serde_json::Map<String, Value>, key: &str, expected: &str, faults: &mut Vec<Fault>) -> Option<T> {
+fn field<T: DeserializeOwned>(
+    object: &serde_json::Map<String, Value>,
+    key: &str,
+    expected: &str,
+    faults: &mut Vec<Fault>,
+) -> Option<T> {
     let value = object.get(key)?;
     // Serde takes a list for an object, field by field.
     let listed = |value: &Value| matches!(key, "budget" | "schedule" | "plan") && value.is_array();
     if listed(value) || (key == "files" && value.as_array().is_some_and(|files| files.iter().any(Value::is_array))) {
-        faults.push(Fault::new(format!("/{key}"), format!("must be {expected}; a list stands where an object belongs")));
+        faults
+            .push(Fault::new(format!("/{key}"), format!("must be {expected}; a list stands where an object belongs")));
         return None;
     }
     match T::deserialize(value) {
         Ok(parsed) if !value.is_null() => Some(parsed),
         Ok(_) => {
-            faults.push(Fault::new(format!("/{key}"), format!("must be {expected}, this is null; leave it out instead")));
+            faults
+                .push(Fault::new(format!("/{key}"), format!("must be {expected}, this is null; leave it out instead")));
             None
         }
         Err(why) => {
@@ -259,7 +282,14 @@ fn text(at: &str, value: &str, max: usize, faults: &mut Vec<Fault>) {
 
 fn controls(at: &str, value: &str, faults: &mut Vec<Fault>) {
     if let Some((i, c)) = value.chars().enumerate().find(|(_, c)| c.is_control() && !matches!(c, '\t' | '\n')) {
-        faults.push(Fault::new(at, format!("character {} is the control character U+{:04X}; only tab and newline are allowed", i + 1, c as u32)));
+        faults.push(Fault::new(
+            at,
+            format!(
+                "character {} is the control character U+{:04X}; only tab and newline are allowed",
+                i + 1,
+                c as u32
+            ),
+        ));
     }
 }
 
@@ -307,7 +337,10 @@ mod tests {
             (json!({"goal": "x", "files": [{"name": "../x", "data_base64": "eA=="}]}), vec!["/files/0/name"]),
             (json!({"goal": "x", "files": [{"name": "x", "data_base64": "?"}]}), vec!["/files/0/data_base64"]),
             (json!({"goal": "x", "files": [{"name": "x"}]}), vec!["/files/0"]),
-            (json!({"goal": "x", "files": [{"name": "x", "ref": {"sha256": "AB", "size": 1}}]}), vec!["/files/0/ref/sha256"]),
+            (
+                json!({"goal": "x", "files": [{"name": "x", "ref": {"sha256": "AB", "size": 1}}]}),
+                vec!["/files/0/ref/sha256"],
+            ),
             (json!({"goal": "x", "optimize": "fun"}), vec!["/optimize"]),
             (json!({"goal": "x", "budget": {"max_cost_usd": -1}}), vec!["/budget/max_cost_usd"]),
             (json!({"goal": "x", "budget": {"max_coins": 1}}), vec!["/budget"]),

@@ -127,7 +127,9 @@ impl FromStr for Tenant {
         let fits = (1..=63).contains(&text.len())
             && text.bytes().next().is_some_and(plain)
             && text.bytes().all(|b| plain(b) || b == b'-');
-        if fits { Ok(Self(text.into())) } else {
+        if fits {
+            Ok(Self(text.into()))
+        } else {
             Err(Malformed { text: text.into(), expected: "a tenant ([a-z0-9][a-z0-9-]{0,62})" })
         }
     }
@@ -156,8 +158,16 @@ pub enum Writer {
 
 impl Writer {
     pub const ALL: [Self; 10] = [
-        Self::User, Self::Control, Self::Traffic, Self::Agent, Self::Brain, Self::Capability,
-        Self::Engineer, Self::Reflector, Self::Timer, Self::Librarian,
+        Self::User,
+        Self::Control,
+        Self::Traffic,
+        Self::Agent,
+        Self::Brain,
+        Self::Capability,
+        Self::Engineer,
+        Self::Reflector,
+        Self::Timer,
+        Self::Librarian,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -183,7 +193,9 @@ impl fmt::Display for Writer {
 impl FromStr for Writer {
     type Err = Malformed;
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        Self::ALL.into_iter().find(|w| w.as_str() == text)
+        Self::ALL
+            .into_iter()
+            .find(|w| w.as_str() == text)
             .ok_or_else(|| Malformed { text: text.into(), expected: "a writer (user, control, agent, …)" })
     }
 }
@@ -195,6 +207,5 @@ pub fn is_step_id(text: &str) -> bool {
 
 /// `[A-Za-z0-9_-]{1,64}`: fits a subject token, a file name and a JSON key alike.
 pub fn is_token(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }

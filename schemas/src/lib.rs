@@ -3,29 +3,27 @@
 //! Pure: no clock, no randomness, no environment, no network. Everything here is data, its
 //! validation and its JSON Schema.
 
-pub mod id;
-pub mod time;
-pub mod fault;
-pub mod value;
-pub mod plan;
 pub mod catalogue;
-pub mod manifest;
+pub mod fault;
 pub mod goal;
+pub mod id;
 pub mod limits;
+pub mod manifest;
+pub mod plan;
+pub mod time;
+pub mod value;
 
-pub mod user;
-pub mod control;
 pub mod agent;
 pub mod brain;
 pub mod capability;
-pub mod timer;
+pub mod control;
 pub mod decider;
+pub mod timer;
+pub mod user;
 
-pub mod fact;
-pub mod event;
 pub mod cloudevent;
-
-
+pub mod event;
+pub mod fact;
 
 pub use event::Event;
 pub use fact::Fact;

@@ -203,7 +203,10 @@ impl Manifest {
             for (i, name) in names.iter().enumerate() {
                 if schema.pointer("/properties").and_then(|p| p.get(name)).is_none() {
                     let side = if at.ends_with("written") { "output" } else { "input" };
-                    found.push(Fault::new(format!("{at}/{i}"), format!("`{name}` is not among the properties of `{side}`")));
+                    found.push(Fault::new(
+                        format!("{at}/{i}"),
+                        format!("`{name}` is not among the properties of `{side}`"),
+                    ));
                 }
             }
         }
@@ -216,7 +219,8 @@ impl Manifest {
                 found.push(Fault::new("/entry", format!("runtime `{}` starts no file", self.runtime.as_str())));
             }
             (Some(entry), _) if !is_safe_path(entry) => {
-                found.push(Fault::new("/entry", format!("`{entry}` is not a relative path inside the plugin's folder")));
+                found
+                    .push(Fault::new("/entry", format!("`{entry}` is not a relative path inside the plugin's folder")));
             }
             _ => {}
         }
@@ -252,9 +256,7 @@ fn interface(schema: &Value, at: &str, found: &mut Vec<Fault>) -> Option<Validat
         return None;
     }
     // Compiling finds what the meta-schema can't: references that lead nowhere, or outside.
-    jsonschema::validator_for(schema)
-        .map_err(|e| found.push(Fault::new(at, e.to_string())))
-        .ok()
+    jsonschema::validator_for(schema).map_err(|e| found.push(Fault::new(at, e.to_string()))).ok()
 }
 
 #[cfg(test)]
@@ -307,7 +309,12 @@ mod tests {
         for (set, to, at) in cases {
             let mut value = good();
             let (parent, key) = set.rsplit_once('/').expect("a pointer");
-            value.pointer_mut(parent).expect("it is there").as_object_mut().expect("an object").insert(key.into(), to.clone());
+            value
+                .pointer_mut(parent)
+                .expect("it is there")
+                .as_object_mut()
+                .expect("an object")
+                .insert(key.into(), to.clone());
             let found = Manifest::from_value(&value).expect_err(set);
             assert!(found.iter().any(|f| f.at == *at), "{set} = {to}: {found:?}");
         }

@@ -103,8 +103,10 @@ pub fn outline(value: Value) -> (Value, Option<Blob>) {
     let small = match &value {
         Value::String(text) => text.len() <= INLINE_LIMIT,
         Value::Null | Value::Bool(_) | Value::Number(_) => true,
-        other => serde_json::to_vec(other).is_ok_and(|b| b.len() <= INLINE_LIMIT / 4)
-            || json_bytes(other).len() <= INLINE_LIMIT,
+        other => {
+            serde_json::to_vec(other).is_ok_and(|b| b.len() <= INLINE_LIMIT / 4)
+                || json_bytes(other).len() <= INLINE_LIMIT
+        }
     };
     if small {
         return (value, None);

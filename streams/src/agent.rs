@@ -4,15 +4,15 @@
 //! Attempts that need a word are kept in two indices, `finish` and `start`, so a decision looks at
 //! those only. What the word is, the agents decide.
 
-pub mod task;
-pub mod plan;
-pub mod folder;
-pub mod budget;
-mod request;
-mod mission;
-mod attempt;
-mod said;
 mod answer;
+mod attempt;
+pub mod budget;
+pub mod folder;
+mod mission;
+pub mod plan;
+mod request;
+mod said;
+pub mod task;
 
 pub use budget::{Budget, Room};
 pub use folder::Folder;

@@ -1,10 +1,6 @@
 //! What every decider is: a fold of a mission's log, and what is due in its state.
 
-use schemas::{
-    Event, EventId, Fact, MissionId, Tenant, Time, Writer,
-    fact::Tail,
-    value::Blob,
-};
+use schemas::{Event, EventId, Fact, MissionId, Tenant, Time, Writer, fact::Tail, value::Blob};
 
 /// One word that is due: what to say, about what, and because of which event.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,7 +107,11 @@ pub trait Decider: Send + Sync + 'static {
         let mut all = Vec::new();
         let mut next = Some(first);
         while let Some(due) = next {
-            assert!(all.len() < MOST_WORDS, "a decision of more than {MOST_WORDS} words: `{}` stays due", due.fact.kind());
+            assert!(
+                all.len() < MOST_WORDS,
+                "a decision of more than {MOST_WORDS} words: `{}` stays due",
+                due.fact.kind()
+            );
             Self::evolve(&mut scratch, &due.event(&about, Self::WRITER));
             all.push(due);
             next = Self::next(&scratch);

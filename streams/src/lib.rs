@@ -3,13 +3,13 @@
 //!
 //! Pure: no clock, no randomness, no environment, no network.
 
-pub mod subject;
-pub mod record;
-pub mod topology;
 pub mod decide;
+pub mod record;
 pub mod registry;
+pub mod subject;
 pub mod submission;
+pub mod topology;
 
-pub mod control;
 pub mod agent;
+pub mod control;
 pub mod overview;

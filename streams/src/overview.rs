@@ -223,9 +223,10 @@ impl Overview {
     /// count: their parts do.
     pub fn progress(&self) -> (u64, u64) {
         let counted = |step: &&Step| !step.id.starts_with('_') && step.status != step::Status::Replaced;
-        self.steps.iter().filter(counted).fold((0, 0), |(done, all), step| {
-            (done + u64::from(step.status == step::Status::Completed), all + 1)
-        })
+        self.steps
+            .iter()
+            .filter(counted)
+            .fold((0, 0), |(done, all), step| (done + u64::from(step.status == step::Status::Completed), all + 1))
     }
 
     /// The step of that id.

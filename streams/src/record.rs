@@ -37,7 +37,10 @@ pub struct Record {
 pub enum Decoded {
     Event(Event),
     /// A word, or a version of one, that this build does not know: skipped by every fold.
-    Unknown { subject: Subject, ce_type: String },
+    Unknown {
+        subject: Subject,
+        ce_type: String,
+    },
 }
 
 /// A record that is no event of ours: skipped, counted, and found by `dead list`.
@@ -77,8 +80,15 @@ impl Dataref {
 
 /// Names that only the server may write; on a stored event they are a forgery.
 const SERVERS: [&str; 9] = [
-    "nats-subject", "nats-sequence", "nats-time-stamp", "nats-stream", "nats-num-pending",
-    "nats-last-sequence", "nats-upto-sequence", "status", "description",
+    "nats-subject",
+    "nats-sequence",
+    "nats-time-stamp",
+    "nats-stream",
+    "nats-num-pending",
+    "nats-last-sequence",
+    "nats-upto-sequence",
+    "status",
+    "description",
 ];
 
 impl Record {
@@ -138,7 +148,9 @@ impl Record {
     /// # Errors
     /// What makes it no event of ours.
     pub fn decode(&self) -> Result<Decoded, Undecodable> {
-        if let Some((name, _)) = self.headers.iter().find(|(name, _)| SERVERS.iter().any(|s| name.eq_ignore_ascii_case(s))) {
+        if let Some((name, _)) =
+            self.headers.iter().find(|(name, _)| SERVERS.iter().any(|s| name.eq_ignore_ascii_case(s)))
+        {
             return Err(Undecodable::Forged(name.clone()));
         }
         let subject = Subject::parse(&self.subject)?;
@@ -165,7 +177,11 @@ impl Record {
             Some(Ok(fact)) => fact,
         };
         if !fact.word().writers.contains(&subject.writer) {
-            return Err(Undecodable::Disagree { name: "ce-type", subject: subject.writer.to_string(), header: ce_type.into() });
+            return Err(Undecodable::Disagree {
+                name: "ce-type",
+                subject: subject.writer.to_string(),
+                header: ce_type.into(),
+            });
         }
         let id = parse("ce-id", must("ce-id")?)?;
         let time = parse("ce-time", must("ce-time")?)?;
@@ -191,7 +207,10 @@ impl Record {
         }))
     }
 
-    fn optional<T: std::str::FromStr<Err: std::fmt::Display>>(&self, name: &'static str) -> Result<Option<T>, Undecodable> {
+    fn optional<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, Undecodable> {
         self.header(name).map(|value| parse(name, value)).transpose()
     }
 }
@@ -215,17 +234,17 @@ fn parse_part(value: &str) -> Result<Part, Undecodable> {
         .split_once('/')
         .and_then(|(k, n)| Some(Part { k: k.parse().ok()?, n: n.parse().ok()? }))
         .filter(|part| 1 <= part.k && part.k <= part.n)
-        .ok_or_else(|| Undecodable::Header { name: "ce-part", value: value.into(), why: "must be k/n with 1 ≤ k ≤ n".into() })
+        .ok_or_else(|| Undecodable::Header {
+            name: "ce-part",
+            value: value.into(),
+            why: "must be k/n with 1 ≤ k ≤ n".into(),
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use schemas::{
-        MissionId, Time, Writer, control,
-        fact::Tail,
-        user,
-    };
+    use schemas::{MissionId, Time, Writer, control, fact::Tail, user};
     use uuid::Uuid;
 
     fn event(writer: Writer, fact: Fact, tail: Tail) -> Event {
@@ -251,7 +270,12 @@ mod tests {
     fn what_is_encoded_decodes_to_the_same() {
         let paused = event(Writer::User, user::PauseRequested { reason: Some("tea".into()) }.into(), Tail::Bare);
         assert_eq!(Record::encode(&paused).decode(), Ok(Decoded::Event(paused)));
-        let cancelled = control::StepCancelled { step: "a".into(), attempt: 1, class: schemas::Class::Transient, reason: "late".into() };
+        let cancelled = control::StepCancelled {
+            step: "a".into(),
+            attempt: 1,
+            class: schemas::Class::Transient,
+            reason: "late".into(),
+        };
         let cancelled = event(Writer::Control, cancelled.into(), Tail::Step("a".into()));
         assert_eq!(Record::encode(&cancelled).decode(), Ok(Decoded::Event(cancelled)));
     }
@@ -284,7 +308,11 @@ mod tests {
     #[test]
     fn newer_and_unknown_words_are_told_from_broken_ones() {
         let mut newer = Record::encode(&event(Writer::User, user::PauseRequested::default().into(), Tail::Bare));
-        newer.headers.iter_mut().filter(|(k, _)| k == "ce-type").for_each(|(_, v)| *v = "io.stage7.pause.requested.v2".into());
+        newer
+            .headers
+            .iter_mut()
+            .filter(|(k, _)| k == "ce-type")
+            .for_each(|(_, v)| *v = "io.stage7.pause.requested.v2".into());
         assert!(matches!(newer.decode(), Ok(Decoded::Unknown { .. })));
     }
 }

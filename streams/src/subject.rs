@@ -93,7 +93,14 @@ pub fn family(tenant: &Tenant, mission: MissionId, writer: Writer) -> String {
 }
 
 /// Both possible last words on one request: the filter that lets only one of them stand.
-pub fn answers(tenant: &Tenant, mission: MissionId, writer: Writer, noun: &str, requester: Writer, request: EventId) -> String {
+pub fn answers(
+    tenant: &Tenant,
+    mission: MissionId,
+    writer: Writer,
+    noun: &str,
+    requester: Writer,
+    request: EventId,
+) -> String {
     format!("{}.{writer}.{noun}.*.{requester}.{request}", mission_prefix(tenant, mission))
 }
 

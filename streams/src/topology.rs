@@ -101,10 +101,7 @@ pub const STREAMS: [Stream; 7] = [
         // The librarian archives a finished mission by deleting message by message.
         deny_delete: false,
         // `>` at the end: a pattern of fixed length would silently drop the longer answers.
-        republish: Some((
-            "stage7.mission.*.*.*.>",
-            "stage7.view.{{wildcard(1)}}.{{wildcard(3)}}.>",
-        )),
+        republish: Some(("stage7.mission.*.*.*.>", "stage7.view.{{wildcard(1)}}.{{wildcard(3)}}.>")),
         ..PLAIN
     },
     Stream {
@@ -208,39 +205,19 @@ pub const CONSUMERS: [Consumer; 8] = [
         share: Share::PinnedEach,
         max_ack_pending: 1_000,
     },
-    group(
-        "llm-calls",
-        "MISSIONS",
-        "stage7.mission.*.*.*.*.llm.requested",
-    ),
-    group(
-        "plugin-runs",
-        "MISSIONS",
-        "stage7.mission.*.*.*.*.plugin.requested",
-    ),
+    group("llm-calls", "MISSIONS", "stage7.mission.*.*.*.*.llm.requested"),
+    group("plugin-runs", "MISSIONS", "stage7.mission.*.*.*.*.plugin.requested"),
     // Answers are longer, so timer.fired isn't in it.
     group("timers", "MISSIONS", "stage7.mission.*.*.*.*.timer.*"),
     group("due", "TIMERS", "stage7.timer.due.>"),
 ];
 
 const fn decider(name: &'static str) -> Consumer {
-    Consumer {
-        name,
-        stream: "MISSIONS",
-        filter: "stage7.mission.>",
-        share: Share::Pinned,
-        max_ack_pending: 20_000,
-    }
+    Consumer { name, stream: "MISSIONS", filter: "stage7.mission.>", share: Share::Pinned, max_ack_pending: 20_000 }
 }
 
 const fn group(name: &'static str, stream: &'static str, filter: &'static str) -> Consumer {
-    Consumer {
-        name,
-        stream,
-        filter,
-        share: Share::Group,
-        max_ack_pending: 10_000,
-    }
+    Consumer { name, stream, filter, share: Share::Group, max_ack_pending: 10_000 }
 }
 
 impl Consumer {
@@ -262,13 +239,7 @@ mod tests {
 
     #[test]
     fn reservations_fit_the_limits() {
-        let reserved = |storage| {
-            STREAMS
-                .iter()
-                .filter(|s| s.storage == storage)
-                .map(|s| s.max_bytes)
-                .sum::<u64>()
-        };
+        let reserved = |storage| STREAMS.iter().filter(|s| s.storage == storage).map(|s| s.max_bytes).sum::<u64>();
         assert!(reserved(Storage::File) <= FILE_LIMIT);
         assert!(reserved(Storage::Memory) <= MEMORY_LIMIT);
     }
@@ -276,27 +247,16 @@ mod tests {
     #[test]
     fn every_consumer_reads_a_stream_that_holds_its_filter() {
         for consumer in &CONSUMERS {
-            let stream = STREAMS
-                .iter()
-                .find(|s| s.name == consumer.stream)
-                .expect("its stream is in the table");
+            let stream = STREAMS.iter().find(|s| s.name == consumer.stream).expect("its stream is in the table");
             let family = |subject: &str| subject.split('.').take(2).collect::<Vec<_>>().join(".");
-            assert_eq!(
-                family(stream.subjects[0]),
-                family(consumer.filter),
-                "{}",
-                consumer.name
-            );
+            assert_eq!(family(stream.subjects[0]), family(consumer.filter), "{}", consumer.name);
         }
     }
 
     #[test]
     fn what_lasts_cannot_be_rolled_up() {
         for stream in STREAMS.iter().filter(|s| s.schedules) {
-            assert_eq!(
-                stream.name, "TIMERS",
-                "the server allows roll-up wherever it allows schedules"
-            );
+            assert_eq!(stream.name, "TIMERS", "the server allows roll-up wherever it allows schedules");
         }
     }
 }

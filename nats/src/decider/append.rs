@@ -92,7 +92,8 @@ pub struct StuckWord {
 
 pub fn stuck<D: Decider>(key: &Key, message: &str, at: u64, own: u64, worker_version: &str) -> StuckWord {
     let about = About { tenant: key.0.clone(), mission: key.1, time: schemas::Time::default() };
-    let due = Due::new(Stuck { message: message.chars().take(2_000).collect(), at }, format!("{worker_version}/{at}"), None);
+    let due =
+        Due::new(Stuck { message: message.chars().take(2_000).collect(), at }, format!("{worker_version}/{at}"), None);
     let mut event = due.event(&about, D::WRITER);
     event.worker_version = worker_version.into();
     StuckWord { event, own }

@@ -28,8 +28,10 @@ impl Catalogues {
             return Ok(known);
         }
         let bytes = log.get(tenant, &reference.sha256, reference.size).await?;
-        let catalogue = serde_json::from_slice(&bytes)
-            .map_err(|e| ReadError::Artifact { sha256: reference.sha256.clone(), why: format!("it is no catalogue: {e}") })?;
+        let catalogue = serde_json::from_slice(&bytes).map_err(|e| ReadError::Artifact {
+            sha256: reference.sha256.clone(),
+            why: format!("it is no catalogue: {e}"),
+        })?;
         let catalogue = Arc::new(catalogue);
         if let Ok(mut known) = self.0.lock() {
             known.insert(reference.sha256.clone(), Arc::clone(&catalogue));
@@ -73,7 +75,11 @@ pub fn at_once<D: Decider>(record: &Record, subject: &Subject, catalogues: &Cata
 ///
 /// # Errors
 /// When what it refers to is missing or wrong, or cannot be read now.
-pub async fn resolved<D: Decider>(log: &dyn Log, mut record: Record, catalogues: &Catalogues) -> Result<Seen, ReadError> {
+pub async fn resolved<D: Decider>(
+    log: &dyn Log,
+    mut record: Record,
+    catalogues: &Catalogues,
+) -> Result<Seen, ReadError> {
     let subject = match Subject::parse(&record.subject) {
         Ok(subject) => subject,
         Err(error) => return Ok(Seen::Undecodable(error.to_string())),
@@ -124,7 +130,13 @@ pub struct Mission {
 
 /// # Errors
 /// When the log cannot be read, or something that an event refers to is missing or wrong.
-pub async fn mission<D: Decider>(log: &dyn Log, tenant: &Tenant, mission: MissionId, after: u64, catalogues: &Catalogues) -> Result<Mission, ReadError> {
+pub async fn mission<D: Decider>(
+    log: &dyn Log,
+    tenant: &Tenant,
+    mission: MissionId,
+    after: u64,
+    catalogues: &Catalogues,
+) -> Result<Mission, ReadError> {
     let records = log.load(&subject::mission(tenant, mission), after).await?;
     let mut read = Mission { seen: Vec::with_capacity(records.len()), own: 0, last: 0, stuck: None };
     for record in records {

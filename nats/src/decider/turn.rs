@@ -95,9 +95,17 @@ impl<D: Decider> Loop<D> {
             Ok(due) => {
                 let about = D::about(&slot.state).expect("something is due, so the mission has begun").clone();
                 slot.phase = Phase::Appending;
-                let job = append::Job { about, writer: D::WRITER, own: slot.own, basis, due, worker_version: self.options.worker_version.clone() };
+                let job = append::Job {
+                    about,
+                    writer: D::WRITER,
+                    own: slot.own,
+                    basis,
+                    due,
+                    worker_version: self.options.worker_version.clone(),
+                };
                 let (log, epoch) = (Arc::clone(&self.log), self.epoch);
-                self.running.push(async move { (key, Done::Appended { epoch, result: job.run(log.as_ref()).await }) }.boxed());
+                self.running
+                    .push(async move { (key, Done::Appended { epoch, result: job.run(log.as_ref()).await }) }.boxed());
             }
         }
     }
@@ -112,7 +120,8 @@ impl<D: Decider> Loop<D> {
             return;
         }
         slot.phase = Phase::Loading;
-        let (log, epoch, catalogues, after) = (Arc::clone(&self.log), self.epoch, Arc::clone(&self.catalogues), slot.folded);
+        let (log, epoch, catalogues, after) =
+            (Arc::clone(&self.log), self.epoch, Arc::clone(&self.catalogues), slot.folded);
         self.running.push(
             async move {
                 let result = read::mission::<D>(log.as_ref(), &key.0, key.1, after, &catalogues).await;
@@ -174,7 +183,8 @@ impl<D: Decider> Loop<D> {
     pub(super) fn load_later(&mut self, key: Key) {
         let Some(slot) = self.slots.get_mut(&key) else { return };
         slot.phase = Phase::Loading;
-        let (log, epoch, catalogues, after) = (Arc::clone(&self.log), self.epoch, Arc::clone(&self.catalogues), slot.folded);
+        let (log, epoch, catalogues, after) =
+            (Arc::clone(&self.log), self.epoch, Arc::clone(&self.catalogues), slot.folded);
         self.running.push(
             async move {
                 tokio::time::sleep(PAUSE).await;

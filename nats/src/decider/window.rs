@@ -33,7 +33,9 @@ impl Window {
 
     /// Its outputs are in the log. Of an earlier window: ignored.
     pub fn handled(&mut self, consumer_seq: u64) {
-        let Some(entry) = consumer_seq.checked_sub(self.base).and_then(|i| self.open.get_mut(i as usize)) else { return };
+        let Some(entry) = consumer_seq.checked_sub(self.base).and_then(|i| self.open.get_mut(i as usize)) else {
+            return;
+        };
         entry.handled = true;
         while self.open.front().is_some_and(|entry| entry.handled) {
             self.floor = self.open.pop_front().map(|entry| entry.ack);

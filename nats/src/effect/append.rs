@@ -12,7 +12,14 @@ use streams::subject;
 ///
 /// # Errors
 /// `Conflict`: it has one. Otherwise as the log says.
-pub async fn answer(log: &dyn Log, writer: Writer, noun: &str, request: &Event, answer: &Answer, version: &str) -> Result<u64, AppendError> {
+pub async fn answer(
+    log: &dyn Log,
+    writer: Writer,
+    noun: &str,
+    request: &Event,
+    answer: &Answer,
+    version: &str,
+) -> Result<u64, AppendError> {
     let tail = Tail::Answer { requester: request.writer, request: request.id };
     let event = event(log, writer, request, answer.fact.clone(), tail, &request.id.to_string(), version);
     let filter = subject::answers(&request.tenant, request.mission, writer, noun, request.writer, request.id);
@@ -23,11 +30,20 @@ pub async fn answer(log: &dyn Log, writer: Writer, noun: &str, request: &Event, 
 ///
 /// # Errors
 /// As the log says.
-pub async fn say(log: &dyn Log, writer: Writer, request: &Event, fact: Fact, entity: &str, version: &str) -> Result<(), AppendError> {
+pub async fn say(
+    log: &dyn Log,
+    writer: Writer,
+    request: &Event,
+    fact: Fact,
+    entity: &str,
+    version: &str,
+) -> Result<(), AppendError> {
     let event = event(log, writer, request, fact, Tail::Bare, entity, version);
-    let filter = format!("{}.{writer}.{}", subject::mission_prefix(&request.tenant, request.mission), event.fact.kind());
+    let filter =
+        format!("{}.{writer}.{}", subject::mission_prefix(&request.tenant, request.mission), event.fact.kind());
     loop {
-        let last = log.last(&filter).await.map_err(|e| AppendError::Unknown(e.to_string()))?.map_or(0, |record| record.seq);
+        let last =
+            log.last(&filter).await.map_err(|e| AppendError::Unknown(e.to_string()))?.map_or(0, |record| record.seq);
         match append_event(log, &event, &[], &Guard { filter: filter.clone(), last }).await {
             Ok(_) => return Ok(()),
             // Another call of the same mission was quicker.

@@ -12,7 +12,13 @@ use streams::subject;
 const PIPELINE: usize = 8;
 
 /// Stores one chunk; one that is there already must be equal.
-pub async fn put_chunk(log: &JetStream, tenant: &Tenant, sha256: &str, n: u64, chunk: Bytes) -> Result<(), AppendError> {
+pub async fn put_chunk(
+    log: &JetStream,
+    tenant: &Tenant,
+    sha256: &str,
+    n: u64,
+    chunk: Bytes,
+) -> Result<(), AppendError> {
     let subject = subject::artifact(tenant, sha256, n);
     let refused = match log.publish(subject, HeaderMap::new(), chunk.clone()).await {
         Ok(_) => return Ok(()),

@@ -17,7 +17,12 @@ pub struct Follow {
 }
 
 impl Follow {
-    pub async fn start(log: JetStream, stream: &'static str, consumer: &str, group: &'static str) -> Result<Self, ReadError> {
+    pub async fn start(
+        log: JetStream,
+        stream: &'static str,
+        consumer: &str,
+        group: &'static str,
+    ) -> Result<Self, ReadError> {
         let puller = Puller::start(log.clone(), stream, consumer, Some(group)).await?;
         Ok(Self { log, stream, consumer: consumer.into(), group, puller })
     }

@@ -6,15 +6,22 @@ use streams::record::Record;
 
 /// Headers that a direct get adds behind the stored ones.
 const ADDED: [&str; 7] = [
-    "Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Num-Pending",
-    "Nats-Last-Sequence", "Nats-UpTo-Sequence",
+    "Nats-Stream",
+    "Nats-Subject",
+    "Nats-Sequence",
+    "Nats-Time-Stamp",
+    "Nats-Num-Pending",
+    "Nats-Last-Sequence",
+    "Nats-UpTo-Sequence",
 ];
 
 /// An answer to a direct get.
 pub enum Direct {
     Record(Record),
     /// The end of a batch, and how many messages of the filter come after it.
-    End { pending: u64 },
+    End {
+        pending: u64,
+    },
     /// No such message.
     None,
     Error(String),

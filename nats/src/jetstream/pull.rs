@@ -47,9 +47,15 @@ pub struct Puller {
 }
 
 impl Puller {
-    pub async fn start(log: JetStream, stream: &str, consumer: &str, group: Option<&'static str>) -> Result<Self, ReadError> {
+    pub async fn start(
+        log: JetStream,
+        stream: &str,
+        consumer: &str,
+        group: Option<&'static str>,
+    ) -> Result<Self, ReadError> {
         let inbox = log.client.new_inbox();
-        let answers = log.client.subscribe(format!("{inbox}.*")).await.map_err(|e| ReadError::Unknown(e.to_string()))?;
+        let answers =
+            log.client.subscribe(format!("{inbox}.*")).await.map_err(|e| ReadError::Unknown(e.to_string()))?;
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
         Ok(Self { log, subject, group, pin: None, inbox, answers, standing: BTreeMap::new(), next: 0, asked: 0 })
     }
@@ -93,7 +99,8 @@ impl Puller {
         self.asked = self.asked.saturating_sub(1);
         let message = jetstream::Message { message, context: self.log.context.clone() };
         let info = message.info().map_err(|e| ReadError::Unknown(e.to_string()))?;
-        let (seq, consumer_seq, delivered) = (info.stream_sequence, info.consumer_sequence, info.delivered.unsigned_abs());
+        let (seq, consumer_seq, delivered) =
+            (info.stream_sequence, info.consumer_sequence, info.delivered.unsigned_abs());
         let message = message.message;
         let headers = message.headers.unwrap_or_default();
         // The server's own value is the last: a publisher can send this header too.
@@ -113,7 +120,9 @@ impl Puller {
 
     fn status(&mut self, message: &Message) -> Result<(), ReadError> {
         let number: Option<u64> = message.subject.rsplit('.').next().and_then(|n| n.parse().ok());
-        let header = |name: &str| message.headers.as_ref().and_then(|headers| headers.get_last(name)).and_then(|n| n.as_str().parse().ok());
+        let header = |name: &str| {
+            message.headers.as_ref().and_then(|headers| headers.get_last(name)).and_then(|n| n.as_str().parse().ok())
+        };
         let left = header("Nats-Pending-Messages").unwrap_or(0usize);
         if message.status == Some(StatusCode::PIN_ID_MISMATCH) {
             // Another has the pin now: ask without one, and wait for a turn.

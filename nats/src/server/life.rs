@@ -38,17 +38,12 @@ impl Life {
         wait(child.id(), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         let mut held = self.hold();
         held.pid = None;
-        child
-            .wait()
-            .map_or_else(|e| e.to_string(), |status| status.to_string())
+        child.wait().map_or_else(|e| e.to_string(), |status| status.to_string())
     }
 }
 
 pub(super) fn has_ended(child: &Child) -> bool {
-    wait(
-        child.id(),
-        WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG,
-    )
+    wait(child.id(), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG)
 }
 
 pub(super) fn signal(pid: u32, signal: Signal) {

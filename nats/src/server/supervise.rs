@@ -36,9 +36,7 @@ impl Managed {
     /// the server and waits until it takes connections.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let started = tokio::task::spawn_blocking(move || start(&options));
-        started
-            .await
-            .unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))
+        started.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))
     }
 
     /// `nats://127.0.0.1:PORT`, the same for as long as it lives.
@@ -85,16 +83,8 @@ impl Drop for Managed {
 fn start(options: &Options) -> Result<Managed, Error> {
     // What a folder is made for is nobody else's business: the store holds whole missions.
     let made = |path: &Path| {
-        let result = fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .and_then(|()| path.canonicalize());
-        result.map_err(|source| Error::Dir {
-            path: path.into(),
-            what: "made",
-            source,
-        })
+        let result = fs::DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| path.canonicalize());
+        result.map_err(|source| Error::Dir { path: path.into(), what: "made", source })
     };
     let data = made(&options.dir)?;
     let dir = made(&data.join("nats"))?;
@@ -115,10 +105,7 @@ fn start(options: &Options) -> Result<Managed, Error> {
         keys: config::public_keys(&ring),
         dir,
     };
-    site.write(
-        "accounts/tenants.conf",
-        &config::tenants(&config::default_tenant(&ring)),
-    )?;
+    site.write("accounts/tenants.conf", &config::tenants(&config::default_tenant(&ring)))?;
     let life = Arc::new(Life::default());
     let launched = match site.launch(port, &life) {
         // The port of last time was taken just now.
@@ -133,20 +120,11 @@ fn start(options: &Options) -> Result<Managed, Error> {
         keep(&site, &mut child, port, &mine, &tell);
         let _ = done.send(());
     });
-    Ok(Managed {
-        url: format!("nats://127.0.0.1:{port}"),
-        ring,
-        pid,
-        life,
-        ended,
-    })
+    Ok(Managed { url: format!("nats://127.0.0.1:{port}"), ring, pid, life, ended })
 }
 
 /// Waits for the end of the server and starts it again, until its owner goes.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long a process lived is no decision"
-)]
+#[expect(clippy::disallowed_methods, reason = "how long a process lived is no decision")]
 fn keep(site: &Site, child: &mut Child, port: u16, life: &Life, tell: &watch::Sender<u32>) {
     let mut pause = Duration::ZERO;
     loop {

@@ -65,4 +65,3 @@ pub fn said(mission: MissionId, text: &str) -> Event {
 pub fn mission(n: u128) -> MissionId {
     MissionId(Uuid::from_u128(n))
 }
-

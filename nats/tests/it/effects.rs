@@ -68,8 +68,20 @@ async fn say(log: &Memory, writer: Writer, fact: Fact, entity: &str) -> EventId 
     let id = EventId::of_word(mission(), writer, fact.kind(), entity, 0);
     let tail = if let Fact::StepCancelled(said) = &fact { Tail::Step(said.step.clone()) } else { Tail::Bare };
     let event = Event {
-        seq: 0, id, time: Time(1), tenant: Tenant::default(), mission: mission(), writer, tail, fact,
-        causation: None, basis: None, part: None, worker_version: String::new(), traceparent: None, authid: None,
+        seq: 0,
+        id,
+        time: Time(1),
+        tenant: Tenant::default(),
+        mission: mission(),
+        writer,
+        tail,
+        fact,
+        causation: None,
+        basis: None,
+        part: None,
+        worker_version: String::new(),
+        traceparent: None,
+        authid: None,
     };
     loop {
         let records = log.records();
@@ -84,8 +96,14 @@ async fn say(log: &Memory, writer: Writer, fact: Fact, entity: &str) -> EventId 
 
 async fn request(log: &Memory, n: usize) -> EventId {
     let asked = PluginRequested {
-        step: "a".into(), attempt: 1, agent: "x".into(), verb: "WORK".into(), version: "1.0.0".into(),
-        inputs: BTreeMap::new(), templates: Vec::new(), files: BTreeMap::new(),
+        step: "a".into(),
+        attempt: 1,
+        agent: "x".into(),
+        verb: "WORK".into(),
+        version: "1.0.0".into(),
+        inputs: BTreeMap::new(),
+        templates: Vec::new(),
+        files: BTreeMap::new(),
     };
     say(log, Writer::Agent, asked.into(), &format!("a/{n}")).await
 }
@@ -118,7 +136,11 @@ fn start(log: &Memory, worker: &Arc<Worker>, stop: &CancellationToken) -> tokio:
 async fn every_request_is_answered_once_whatever_the_log_does() {
     for seed in 0..40 {
         let log = log(seed, Trouble { lost_answer: 5, duplicate: 3, ..Trouble::default() });
-        let (first, second, stop) = (Arc::new(Worker { seconds: 1, ..Worker::default() }), Arc::new(Worker { seconds: 2, ..Worker::default() }), CancellationToken::new());
+        let (first, second, stop) = (
+            Arc::new(Worker { seconds: 1, ..Worker::default() }),
+            Arc::new(Worker { seconds: 2, ..Worker::default() }),
+            CancellationToken::new(),
+        );
         let tasks = [start(&log, &first, &stop), start(&log, &second, &stop)];
         let mut asked = Vec::new();
         for n in 0..12 {
@@ -179,7 +201,9 @@ async fn what_runs_is_stopped_when_its_step_is_called_off_or_the_mission_aborted
         tokio::time::sleep(Duration::from_secs(1)).await;
         let end: Fact = match abort {
             true => MissionAborted { reason: None }.into(),
-            false => StepCancelled { step: "a".into(), attempt: 1, class: Class::Transient, reason: "late".into() }.into(),
+            false => {
+                StepCancelled { step: "a".into(), attempt: 1, class: Class::Transient, reason: "late".into() }.into()
+            }
         };
         say(&log, Writer::Control, end, "").await;
         tokio::time::sleep(Duration::from_secs(3)).await;

@@ -18,9 +18,7 @@ pub struct Server {
 impl Server {
     pub async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let managed = Managed::start(Options::new(dir.path(), &binary().await))
-            .await
-            .unwrap();
+        let managed = Managed::start(Options::new(dir.path(), &binary().await)).await.unwrap();
         let admin = managed.connect("setup").await.unwrap();
         setup::ensure(&admin).await.unwrap();
         Self { managed, _dir: dir }
@@ -69,21 +67,9 @@ impl User {
         self.ask_with(subject, payload, HeaderMap::new()).await
     }
 
-    pub async fn ask_with(
-        &self,
-        subject: &str,
-        payload: &str,
-        headers: HeaderMap,
-    ) -> Option<Message> {
-        let asked = self.client.request_with_headers(
-            subject.to_string(),
-            headers,
-            payload.to_string().into(),
-        );
-        tokio::time::timeout(Duration::from_millis(600), asked)
-            .await
-            .ok()?
-            .ok()
+    pub async fn ask_with(&self, subject: &str, payload: &str, headers: HeaderMap) -> Option<Message> {
+        let asked = self.client.request_with_headers(subject.to_string(), headers, payload.to_string().into());
+        tokio::time::timeout(Duration::from_millis(600), asked).await.ok()?.ok()
     }
 
     /// Publishes and asks JetStream where it was stored; `None` when it wasn't.
@@ -91,16 +77,9 @@ impl User {
         self.append_with(subject, payload, HeaderMap::new()).await
     }
 
-    pub async fn append_with(
-        &self,
-        subject: &str,
-        payload: &str,
-        headers: HeaderMap,
-    ) -> Option<u64> {
+    pub async fn append_with(&self, subject: &str, payload: &str, headers: HeaderMap) -> Option<u64> {
         let answer = self.ask_with(subject, payload, headers).await?;
-        serde_json::from_slice::<serde_json::Value>(&answer.payload).ok()?["seq"]
-            .as_u64()
-            .filter(|seq| *seq > 0)
+        serde_json::from_slice::<serde_json::Value>(&answer.payload).ok()?["seq"].as_u64().filter(|seq| *seq > 0)
     }
 
     /// Takes one message from a consumer of a group and acknowledges it.
@@ -109,18 +88,10 @@ impl User {
         let mut answers = self.client.subscribe(inbox.clone()).await.unwrap();
         let request = r#"{"batch":1,"expires":1500000000}"#;
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
-        self.client
-            .publish_with_reply(subject, inbox, request.into())
-            .await
-            .unwrap();
-        let message = tokio::time::timeout(Duration::from_secs(3), answers.next())
-            .await
-            .ok()??;
+        self.client.publish_with_reply(subject, inbox, request.into()).await.unwrap();
+        let message = tokio::time::timeout(Duration::from_secs(3), answers.next()).await.ok()??;
         // A status has no reply subject.
-        self.client
-            .publish(message.reply.clone()?, "+ACK".into())
-            .await
-            .unwrap();
+        self.client.publish(message.reply.clone()?, "+ACK".into()).await.unwrap();
         self.client.flush().await.unwrap();
         Some(message)
     }
@@ -128,10 +99,7 @@ impl User {
 
 /// The next message of a subscription, within a few seconds.
 pub async fn next(subscriber: &mut async_nats::Subscriber) -> Message {
-    tokio::time::timeout(Duration::from_secs(5), subscriber.next())
-        .await
-        .expect("it comes in time")
-        .unwrap()
+    tokio::time::timeout(Duration::from_secs(5), subscriber.next()).await.expect("it comes in time").unwrap()
 }
 
 pub async fn binary() -> nats::server::Binary {

@@ -20,7 +20,8 @@ async fn say(log: &Memory, mission: MissionId, text: &str) {
     let event = said(mission, text);
     let filter = subject::family(&Tenant::default(), mission, Writer::User);
     loop {
-        let own: Vec<Record> = log.records().into_iter().filter(|r| nats::memory::matches(&filter, &r.subject)).collect();
+        let own: Vec<Record> =
+            log.records().into_iter().filter(|r| nats::memory::matches(&filter, &r.subject)).collect();
         if own.iter().any(|record| record.header("ce-id") == Some(event.id.to_string().as_str())) {
             return;
         }
@@ -33,7 +34,9 @@ async fn say(log: &Memory, mission: MissionId, text: &str) {
 fn answers(log: &Memory) -> BTreeMap<MissionId, Vec<String>> {
     let mut all: BTreeMap<MissionId, Vec<String>> = BTreeMap::new();
     for record in log.records() {
-        if let Ok(Decoded::Event(Event { writer: Writer::Agent, fact: Fact::MessageSaid(said), mission, .. })) = record.decode() {
+        if let Ok(Decoded::Event(Event { writer: Writer::Agent, fact: Fact::MessageSaid(said), mission, .. })) =
+            record.decode()
+        {
             all.entry(mission).or_default().push(said.text);
         }
     }
@@ -42,7 +45,14 @@ fn answers(log: &Memory) -> BTreeMap<MissionId, Vec<String>> {
 
 /// Runs `instances` of the decider while people say `lines` in each of `missions`; gives the log
 /// when every line is answered and acknowledged.
-async fn run(seed: u64, trouble: Trouble, missions: u128, lines: usize, instances: usize, max_ack_pending: u64) -> Memory {
+async fn run(
+    seed: u64,
+    trouble: Trouble,
+    missions: u128,
+    lines: usize,
+    instances: usize,
+    max_ack_pending: u64,
+) -> Memory {
     let log = Memory::new(seed, trouble, max_ack_pending);
     let stop = CancellationToken::new();
     let mut tasks = Vec::new();

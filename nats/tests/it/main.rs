@@ -6,14 +6,14 @@
     reason = "a test may panic, and it sees the clock and the environment"
 )]
 
+mod authority;
 mod backlog;
 mod echo;
 mod effects;
-mod loops;
-mod authority;
 mod fixture;
+mod loops;
+mod pin;
 mod server;
 mod service;
 mod timer;
-mod pin;
 mod zone;

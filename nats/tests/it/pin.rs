@@ -12,48 +12,27 @@ async fn pinned_consumers_give_one_instance_everything_in_order() {
     use async_nats::jetstream::{self, consumer::PullConsumer};
     let server = Server::start().await;
     let (control, agent) = (server.user("control").await, server.user("agent").await);
-    server
-        .user("default")
-        .await
-        .append("stage7.goal.default", "goal")
-        .await
-        .unwrap();
+    server.user("default").await.append("stage7.goal.default", "goal").await.unwrap();
     for n in 0..500 {
-        control
-            .append(&format!("{M}.control.plan.noted"), &n.to_string())
-            .await
-            .unwrap();
+        control.append(&format!("{M}.control.plan.noted"), &n.to_string()).await.unwrap();
     }
     for (user, stream, consumer, count) in [
         (&control, "MISSIONS", "mission-control", 500),
         (&control, "GOALS", "goals", 1),
         (&agent, "MISSIONS", "agent-steps", 500),
-        (
-            &server.user("librarian").await,
-            "MISSIONS",
-            "projector",
-            500,
-        ),
+        (&server.user("librarian").await, "MISSIONS", "projector", 500),
     ] {
         let js = jetstream::new(user.client.clone());
         let taken: PullConsumer = js.get_consumer_from_stream(consumer, stream).await.unwrap();
         let open = |taken: PullConsumer| async move {
-            let stream = taken
-                .stream()
-                .group(PIN_GROUP)
-                .max_messages_per_batch(200)
-                .expires(Duration::from_secs(1))
-                .messages();
+            let stream =
+                taken.stream().group(PIN_GROUP).max_messages_per_batch(200).expires(Duration::from_secs(1)).messages();
             stream.await.unwrap()
         };
         let mut mine = open(taken.clone()).await;
         let mut last = None;
         for n in 0..count {
-            let message = tokio::time::timeout(Duration::from_secs(5), mine.next())
-                .await
-                .unwrap()
-                .unwrap()
-                .unwrap();
+            let message = tokio::time::timeout(Duration::from_secs(5), mine.next()).await.unwrap().unwrap().unwrap();
             assert_eq!(message.info().unwrap().consumer_sequence, n + 1);
             last = Some(message);
         }
@@ -63,15 +42,9 @@ async fn pinned_consumers_give_one_instance_everything_in_order() {
         assert!(idle.is_err(), "{consumer}: the second instance stands by");
         for verb in ["UNPIN", "RESET"] {
             let done = user
-                .ask(
-                    &format!("$JS.API.CONSUMER.{verb}.{stream}.{consumer}"),
-                    &format!(r#"{{"group":"{PIN_GROUP}"}}"#),
-                )
+                .ask(&format!("$JS.API.CONSUMER.{verb}.{stream}.{consumer}"), &format!(r#"{{"group":"{PIN_GROUP}"}}"#))
                 .await;
-            assert!(
-                !String::from_utf8_lossy(&done.unwrap().payload).contains("error"),
-                "{verb} {consumer}"
-            );
+            assert!(!String::from_utf8_lossy(&done.unwrap().payload).contains("error"), "{verb} {consumer}");
         }
     }
 }

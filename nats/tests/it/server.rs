@@ -28,9 +28,7 @@ fn runs(pid: u32) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn setting_up_twice_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let managed = Managed::start(Options::new(dir.path(), &binary().await))
-        .await
-        .unwrap();
+    let managed = Managed::start(Options::new(dir.path(), &binary().await)).await.unwrap();
     let admin = managed.connect("setup").await.unwrap();
     let first = setup::ensure(&admin).await.unwrap();
     assert_eq!(first.len(), STREAMS.len() + CONSUMERS.len());
@@ -38,50 +36,32 @@ async fn setting_up_twice_changes_nothing() {
     assert_eq!(setup::ensure(&admin).await.unwrap(), vec![]);
     let mut consumers = CONSUMERS;
     consumers[0].max_ack_pending = 1_000;
-    let changes = setup::ensure_all(&admin, &STREAMS, &consumers)
-        .await
-        .unwrap();
+    let changes = setup::ensure_all(&admin, &STREAMS, &consumers).await.unwrap();
     assert_eq!(changes, vec![(consumers[0].name, Change::Updated)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_does_not_fit_is_said_to_be_too_large() {
     let dir = tempfile::tempdir().unwrap();
-    let managed = Managed::start(Options::new(dir.path(), &binary().await))
-        .await
-        .unwrap();
+    let managed = Managed::start(Options::new(dir.path(), &binary().await)).await.unwrap();
     let admin = managed.connect("setup").await.unwrap();
     let mut streams = STREAMS;
     streams[0].max_bytes = 1 << 40;
     let refused = setup::ensure_all(&admin, &streams, &[]).await;
-    assert!(
-        matches!(
-            refused,
-            Err(setup::Error::TooLarge {
-                stream: "MISSIONS",
-                ..
-            })
-        ),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(setup::Error::TooLarge { stream: "MISSIONS", .. })), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_server_comes_back_on_its_port_with_its_store() {
     let server = Server::start().await;
     let control = server.user("control").await;
-    let stored = control
-        .append("stage7.mission.default.0.m.control.mission.created", "x")
-        .await;
+    let stored = control.append("stage7.mission.default.0.m.control.mission.created", "x").await;
     assert_eq!(stored, Some(1));
     let mut pids = server.managed.pids();
     for _ in 0..2 {
         let old = server.managed.pid();
         kill(old);
-        tokio::time::timeout(Duration::from_secs(20), pids.changed())
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(Duration::from_secs(20), pids.changed()).await.unwrap().unwrap();
         assert_ne!(server.managed.pid(), old);
     }
     let until = Instant::now() + Duration::from_secs(10);
@@ -90,10 +70,7 @@ async fn a_killed_server_comes_back_on_its_port_with_its_store() {
     while found.is_none() && Instant::now() < until {
         found = control.ask(read, r#"{"seq":1}"#).await;
     }
-    assert_eq!(
-        found.expect("the same connection reads it again").payload,
-        "x"
-    );
+    assert_eq!(found.expect("the same connection reads it again").payload, "x");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,15 +78,9 @@ async fn nobody_else_may_look_into_the_store() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let _managed = Managed::start(Options::new(&data, &binary().await))
-        .await
-        .unwrap();
+    let _managed = Managed::start(Options::new(&data, &binary().await)).await.unwrap();
     for made in [&data, &data.join("nats"), &data.join("creds")] {
-        assert_eq!(
-            fs::metadata(made).unwrap().permissions().mode() & 0o777,
-            0o700,
-            "{made:?}"
-        );
+        assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700, "{made:?}");
     }
 }
 
@@ -131,16 +102,8 @@ async fn what_a_killed_owner_left_is_ended_and_its_port_taken_over() {
     drop(first);
     // What a killed owner leaves is this process, and the note of it.
     let (dir, port) = (dir.path().join("nats"), url.rsplit(':').next().unwrap());
-    let mut left = Command::new(&options.binary)
-        .args(["-c", "nats-server.conf"])
-        .current_dir(&dir)
-        .spawn()
-        .unwrap();
-    fs::write(
-        dir.join("nats-server.pid"),
-        format!("{} {port}\n", left.id()),
-    )
-    .unwrap();
+    let mut left = Command::new(&options.binary).args(["-c", "nats-server.conf"]).current_dir(&dir).spawn().unwrap();
+    fs::write(dir.join("nats-server.pid"), format!("{} {port}\n", left.id())).unwrap();
     while std::net::TcpStream::connect(("127.0.0.1", port.parse::<u16>().unwrap())).is_err() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -157,14 +120,8 @@ async fn a_noted_pid_that_is_another_programs_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let mut stranger = Command::new("sleep").arg("60").spawn().unwrap();
     fs::create_dir_all(dir.path().join("nats")).unwrap();
-    fs::write(
-        dir.path().join("nats/nats-server.pid"),
-        format!("{} 4222\n", stranger.id()),
-    )
-    .unwrap();
-    let managed = Managed::start(Options::new(dir.path(), &binary().await))
-        .await
-        .unwrap();
+    fs::write(dir.path().join("nats/nats-server.pid"), format!("{} 4222\n", stranger.id())).unwrap();
+    let managed = Managed::start(Options::new(dir.path(), &binary().await)).await.unwrap();
     assert!(stranger.try_wait().unwrap().is_none());
     drop(managed);
     stranger.kill().unwrap();
@@ -180,10 +137,7 @@ async fn what_prevents_a_start_is_named() {
     let mut options = Options::new(dir.path(), &binary);
     options.port = Some(port);
     let refused = Managed::start(options).await;
-    assert!(
-        matches!(refused, Err(Error::PortTaken { port: p }) if p == port),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(Error::PortTaken { port: p }) if p == port), "{refused:?}");
 
     fs::write(dir.path().join("file"), "").unwrap();
     let refused = Managed::start(Options::new(dir.path().join("file/below"), &binary)).await;
@@ -200,15 +154,9 @@ async fn an_unknown_key_and_a_dead_address_are_told_apart() {
     let server = Server::start().await;
     let stranger = key::Seed::new();
     let refused = connect::connect(server.managed.url(), "door", &stranger).await;
-    assert!(
-        matches!(refused, Err(connect::Error::Refused { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(connect::Error::Refused { .. })), "{refused:?}");
     let nobody = connect::connect("nats://127.0.0.1:1", "door", &stranger).await;
-    assert!(
-        matches!(nobody, Err(connect::Error::Unreachable { .. })),
-        "{nobody:?}"
-    );
+    assert!(matches!(nobody, Err(connect::Error::Unreachable { .. })), "{nobody:?}");
 }
 
 /// Answers as an old server does, up to the point where the client knows.
@@ -227,21 +175,12 @@ async fn a_server_that_is_too_old_is_refused_by_its_version() {
         }
     });
     let refused = connect::connect(&url, "door", &key::Seed::new()).await;
-    assert!(
-        matches!(&refused, Err(connect::Error::TooOld { version, .. }) if version == "2.9.25"),
-        "{refused:?}"
-    );
+    assert!(matches!(&refused, Err(connect::Error::TooOld { version, .. }) if version == "2.9.25"), "{refused:?}");
 }
 
 fn reference() -> String {
     let keys = BTreeMap::new();
-    Config {
-        listen: "127.0.0.1:4222",
-        store_dir: Path::new("./data"),
-        sync: Sync::Always,
-        keys: &keys,
-    }
-    .render()
+    Config { listen: "127.0.0.1:4222", store_dir: Path::new("./data"), sync: Sync::Always, keys: &keys }.render()
 }
 
 #[test]
@@ -251,10 +190,7 @@ fn the_reference_configuration_is_up_to_date() {
         fs::write(&path, reference()).unwrap();
     }
     let checked_in = fs::read_to_string(&path).unwrap();
-    assert!(
-        checked_in == reference(),
-        "nats/nats-server.conf is stale: UPDATE=1 cargo test -p nats reference"
-    );
+    assert!(checked_in == reference(), "nats/nats-server.conf is stale: UPDATE=1 cargo test -p nats reference");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,24 +199,11 @@ async fn the_server_accepts_the_reference_configuration() {
     let ring = key::Ring::ensure(&dir.path().join("creds")).unwrap();
     fs::write(dir.path().join("nats-server.conf"), reference()).unwrap();
     fs::create_dir(dir.path().join("accounts")).unwrap();
-    fs::write(
-        dir.path().join(config::TENANTS_FILE),
-        config::tenants(&config::default_tenant(&ring)),
-    )
-    .unwrap();
+    fs::write(dir.path().join(config::TENANTS_FILE), config::tenants(&config::default_tenant(&ring))).unwrap();
     let mut check = Command::new(binary().await.path);
+    check.args(["-t", "-c", "nats-server.conf"]).current_dir(dir.path());
     check
-        .args(["-t", "-c", "nats-server.conf"])
-        .current_dir(dir.path());
-    check.envs(
-        config::public_keys(&ring)
-            .into_iter()
-            .map(|(user, key)| (format!("NKEY_{}", user.to_uppercase()), key)),
-    );
+        .envs(config::public_keys(&ring).into_iter().map(|(user, key)| (format!("NKEY_{}", user.to_uppercase()), key)));
     let told = check.output().unwrap();
-    assert!(
-        told.status.success(),
-        "{}",
-        String::from_utf8_lossy(&told.stderr)
-    );
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
 }

@@ -125,8 +125,10 @@ async fn answer_runs(log: &Memory) {
         let text = asked.inputs["text"].as_str().expect("a text").to_uppercase();
         let data = json!({"step": asked.step, "attempt": asked.attempt, "outputs": {"out": text}, "ms": 1}).to_string();
         let fact = Fact::from_bytes("plugin.completed", data.as_bytes()).expect("a word").expect("its data");
-        let answer = event(log, Writer::Capability, Tail::Answer { requester: Writer::Agent, request: request.id }, fact);
-        let filter = subject::answers(&request.tenant, MISSION, Writer::Capability, "plugin", Writer::Agent, request.id);
+        let answer =
+            event(log, Writer::Capability, Tail::Answer { requester: Writer::Agent, request: request.id }, fact);
+        let filter =
+            subject::answers(&request.tenant, MISSION, Writer::Capability, "plugin", Writer::Agent, request.id);
         put(log, &answer, &filter).await;
     }
 }
@@ -141,7 +143,10 @@ async fn what_the_loops_record_is_decided_again_the_same() {
             assert!(report.decisions > 1 && report.events >= report.decisions, "{report:?}");
         }
         let shown = crate::show(&history, None);
-        assert_eq!((shown.status, shown.progress(), shown.deliverables.len()), (overview::Status::Completed, (4, 4), 4));
+        assert_eq!(
+            (shown.status, shown.progress(), shown.deliverables.len()),
+            (overview::Status::Completed, (4, 4), 4)
+        );
     }
 }
 
@@ -167,17 +172,22 @@ async fn a_changed_a_missing_and_an_invented_decision_are_found() {
     });
     assert_eq!(changed[0].message, "the decided word has another content");
     assert_ne!(changed[0].recorded["data"]["agent"], changed[0].decided["data"]["agent"]);
-    assert_eq!(edited(assigned, &|event| event.id = EventId(Uuid::nil()))[0].message, "the decided word has another id");
+    assert_eq!(
+        edited(assigned, &|event| event.id = EventId(Uuid::nil()))[0].message,
+        "the decided word has another id"
+    );
     assert_eq!(edited(assigned, &|event| event.causation = None)[0].message, "the decided word has another cause");
     assert!(edited(assigned, &|event| event.basis = Some(0))[0].message.contains("lacks the decider's own word"));
 
     let end = place("mission.completed");
-    let missing = differences(history.entries.iter().filter(|entry| !own(entry, "mission.completed")).cloned().collect());
+    let missing =
+        differences(history.entries.iter().filter(|entry| !own(entry, "mission.completed")).cloned().collect());
     assert_eq!(missing[0].message, "at the end `mission.completed` is due and not said");
 
     let mut entries = history.entries.clone();
     let Entry::Event(last) = entries[end].clone() else { panic!("an event") };
-    let invented = Event { seq: last.seq + 1, basis: Some(last.seq), part: Some(schemas::event::Part { k: 1, n: 1 }), ..*last };
+    let invented =
+        Event { seq: last.seq + 1, basis: Some(last.seq), part: Some(schemas::event::Part { k: 1, n: 1 }), ..*last };
     entries.truncate(end + 1);
     entries.push(Entry::Event(Box::new(invented)));
     assert_eq!(differences(entries)[0].message, "today nothing more is due than 0 of 1 words");
@@ -186,7 +196,9 @@ async fn a_changed_a_missing_and_an_invented_decision_are_found() {
 /// The lines that `mission export` writes.
 async fn export(log: &Memory, history: &History) -> Vec<String> {
     let mut lines: Vec<String> = history.events().map(|event| to_structured(event).to_string()).collect();
-    let Some(Fact::MissionCreated(created)) = history.events().next().map(|event| &event.fact) else { panic!("it begins so") };
+    let Some(Fact::MissionCreated(created)) = history.events().next().map(|event| &event.fact) else {
+        panic!("it begins so")
+    };
     let reference = &created.catalogue.reference;
     let bytes = log.get(&Tenant::default(), &reference.sha256, reference.size).await.expect("it is there");
     let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &bytes);
@@ -212,7 +224,8 @@ async fn every_recording_is_decided_again_the_same() {
         if path.extension().is_none_or(|ending| ending != "jsonl") {
             continue;
         }
-        let history = History::parse(&fs::read_to_string(&path).expect("a text")).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        let history = History::parse(&fs::read_to_string(&path).expect("a text"))
+            .unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         for report in check_all(&history) {
             assert_eq!(report.differences, [], "{}, {}", path.display(), report.decider);
             decisions += report.decisions;
@@ -228,7 +241,8 @@ async fn an_export_is_the_same_history() {
     assert_eq!(History::parse(&lines.join("\n")).as_ref(), Ok(&history));
 
     let newer = lines[1].replace(".v1\"", ".v2\"");
-    let with_newer = History::parse(&[&lines[0], newer.as_str()].map(String::from).join("\n")).expect("a newer word is kept");
+    let with_newer =
+        History::parse(&[&lines[0], newer.as_str()].map(String::from).join("\n")).expect("a newer word is kept");
     assert!(matches!(with_newer.entries[1], Entry::Passed(_)));
 
     for (wrong, line, why) in [
@@ -248,12 +262,19 @@ fn a_state_is_shown_as_it_was() {
     let log = Memory::new(1, Trouble::default(), 10);
     let said = |seq, text: &str| {
         let fact = schemas::user::MessageSaid { text: text.into(), step: None, agent: None };
-        Entry::Event(Box::new(Event { seq, time: Time(seq as i64), ..event(&log, Writer::User, Tail::Bare, fact.into()) }))
+        Entry::Event(Box::new(Event {
+            seq,
+            time: Time(seq as i64),
+            ..event(&log, Writer::User, Tail::Bare, fact.into())
+        }))
     };
     let history = History { entries: vec![said(3, "one"), Entry::Passed(5), said(8, "two")] };
     let shown = |at| {
         let shown = crate::show(&history, at);
         (shown.messages.len(), shown.events, shown.last_seq)
     };
-    assert_eq!([shown(Some(2)), shown(Some(3)), shown(Some(7)), shown(None)], [(0, 0, 0), (1, 1, 3), (1, 2, 5), (2, 3, 8)]);
+    assert_eq!(
+        [shown(Some(2)), shown(Some(3)), shown(Some(7)), shown(None)],
+        [(0, 0, 0), (1, 1, 3), (1, 2, 5), (2, 3, 8)]
+    );
 }

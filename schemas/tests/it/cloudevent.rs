@@ -40,8 +40,14 @@ fn binary_mode_is_read_whatever_the_case_of_its_headers() {
         ["ce-specVersion", "cE-iD", "Ce-sOURCE", "ce-Type", "ce-correlationId"],
     ] {
         let headers = headers(&[
-            (specversion, "1.0"), (id, "7"), (source, "/caf%C3%A9%20%22x%22"), (ty, "a.b"), (extension, "50%25%zz%+1%"),
-            ("Content-Type", "application/json; charset=UTF-8"), ("ce-time", "2026-03-02T09:15:04.25+01:00"), ("Nats-Msg-Id", "7"),
+            (specversion, "1.0"),
+            (id, "7"),
+            (source, "/caf%C3%A9%20%22x%22"),
+            (ty, "a.b"),
+            (extension, "50%25%zz%+1%"),
+            ("Content-Type", "application/json; charset=UTF-8"),
+            ("ce-time", "2026-03-02T09:15:04.25+01:00"),
+            ("Nats-Msg-Id", "7"),
         ]);
         let event = parse(&headers, "{\"n\": [1, \"ä\"]}".as_bytes()).expect("a good event");
         assert_eq!((event.id.as_str(), event.source.as_str(), event.ty.as_str()), ("7", "/café \"x\"", "a.b"));
@@ -93,13 +99,24 @@ fn data_may_be_any_json_absent_or_base64() {
     for content_type in ["application/json", "application/octet-stream"] {
         object.insert("data_base64".into(), json!("eyJnb2FsIjoiY291bnQifQ=="));
         object.insert("datacontenttype".into(), json!(content_type));
-        assert_eq!(parse(&[], json!(object).to_string().as_bytes()).map(|event| event.data), Ok(json!({"goal": "count"})));
+        assert_eq!(
+            parse(&[], json!(object).to_string().as_bytes()).map(|event| event.data),
+            Ok(json!({"goal": "count"}))
+        );
     }
 }
 
 #[test]
 fn faults_of_structured_mode_have_their_place() {
-    for (body, at) in [("", ""), ("goal: count", ""), ("{\"specversion\": \"1.0\"", ""), ("[]", ""), ("\"x\"", ""), ("null", ""), ("{}", "/specversion")] {
+    for (body, at) in [
+        ("", ""),
+        ("goal: count", ""),
+        ("{\"specversion\": \"1.0\"", ""),
+        ("[]", ""),
+        ("\"x\"", ""),
+        ("null", ""),
+        ("{}", "/specversion"),
+    ] {
         assert_eq!(parse(&[], body.as_bytes()).map_err(|fault| fault.at), Err(at.into()), "{body}");
     }
     assert_eq!(parse(&[], b"\xff\xfe").map_err(|fault| fault.at), Err(String::new()));
@@ -170,7 +187,8 @@ fn faults_of_binary_mode_have_their_place() {
 #[test]
 fn a_batch_is_refused() {
     let batch = json!([structured()]).to_string();
-    let fault = parse(&headers(&[("Content-Type", "application/cloudevents-batch+json")]), batch.as_bytes()).expect_err("a batch");
+    let fault = parse(&headers(&[("Content-Type", "application/cloudevents-batch+json")]), batch.as_bytes())
+        .expect_err("a batch");
     assert!(fault.at.is_empty() && fault.message.contains("one by one"), "{fault}");
 }
 
@@ -180,7 +198,8 @@ fn our_own_events_survive_structured_mode() {
         let event = sample.event();
         let line = to_structured(&event);
         assert_eq!(from_structured(&line), Ok(event.clone()), "{}", sample.name);
-        let read = parse(&headers(&[("content-type", "application/cloudevents+json")]), line.to_string().as_bytes()).expect("a CloudEvent");
+        let read = parse(&headers(&[("content-type", "application/cloudevents+json")]), line.to_string().as_bytes())
+            .expect("a CloudEvent");
         assert_eq!((read.id, read.data), (event.id.to_string(), event.fact.to_value()), "{}", sample.name);
         assert_eq!(read.extensions["correlationid"], event.mission.to_string(), "{}", sample.name);
     }
@@ -198,7 +217,9 @@ fn what_an_event_may_lack_it_may_lack() {
 fn unknown_lines_are_told_from_malformed_ones() {
     let all = samples();
     let of = |name: &str| to_structured(&all.iter().find(|sample| sample.name == name).expect("a sample").event());
-    for ty in ["io.stage7.step.failed.v2", "io.stage7.moon.landed.v1", "com.example.else", "io.stage7.goal.submitted.v1"] {
+    for ty in
+        ["io.stage7.step.failed.v2", "io.stage7.moon.landed.v1", "com.example.else", "io.stage7.goal.submitted.v1"]
+    {
         let mut line = of("step.failed.v1");
         line["type"] = json!(ty);
         line["data"] = json!(["of", "another", "shape"]);
@@ -245,7 +266,12 @@ fn header() -> impl Strategy<Value = (String, String)> {
         Just("Content-Type".to_string()),
         ".{0,12}",
     ];
-    let value = prop_oneof![Just("1.0".to_string()), "(%[0-9a-f+]{0,2}|ä|x){0,6}", "application/(json|cloudevents(-batch)?(\\+json)?)", ".{0,20}"];
+    let value = prop_oneof![
+        Just("1.0".to_string()),
+        "(%[0-9a-f+]{0,2}|ä|x){0,6}",
+        "application/(json|cloudevents(-batch)?(\\+json)?)",
+        ".{0,20}"
+    ];
     (name, value)
 }
 

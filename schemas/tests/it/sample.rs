@@ -34,7 +34,8 @@ pub fn samples() -> Vec<Sample> {
         .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
         .map(|path| {
             let name = path.file_stem().unwrap().to_str().unwrap().to_string();
-            let kind = name.split_once(".v1").unwrap_or_else(|| panic!("{name} is not called noun.verb.v1")).0.to_string();
+            let kind =
+                name.split_once(".v1").unwrap_or_else(|| panic!("{name} is not called noun.verb.v1")).0.to_string();
             Sample { name, kind, bytes: fs::read(path).unwrap() }
         })
         .collect();
@@ -105,7 +106,8 @@ fn every_sample_fits_its_schema() {
     for sample in samples() {
         let document = &documents[&format!("{}.v1", sample.kind)];
         let validator = jsonschema::options().should_validate_formats(true).build(document).unwrap();
-        let faults: Vec<String> = validator.iter_errors(&sample.value()).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        let faults: Vec<String> =
+            validator.iter_errors(&sample.value()).map(|e| format!("{}: {e}", e.instance_path())).collect();
         assert_eq!(faults, Vec::<String>::new(), "{}", sample.name);
     }
 }
@@ -116,7 +118,9 @@ fn every_field_of_a_word_is_in_one_of_its_samples() {
     for (name, document) in documents().iter().filter(|(name, _)| name.ends_with(".v1")) {
         let Some(Value::Object(fields)) = document.get("properties") else { continue };
         for field in fields.keys() {
-            let there = samples.iter().any(|sample| format!("{}.v1", sample.kind) == *name && sample.value().get(field).is_some());
+            let there = samples
+                .iter()
+                .any(|sample| format!("{}.v1", sample.kind) == *name && sample.value().get(field).is_some());
             assert!(there, "no sample of {name} has `{field}`");
         }
     }
@@ -128,11 +132,16 @@ fn a_sample_of_a_wrong_shape_is_refused_by_type_and_schema_alike() {
     let validator = jsonschema::validator_for(document).unwrap();
     let good = json!({"step": "a", "attempt": 1, "agent": "analyst-1", "verb": "THINK"});
     assert!(validator.is_valid(&good));
-    for (field, wrong) in [("attempt", json!(-1)), ("attempt", json!("1")), ("step", json!(null)), ("verb", json!(["THINK"]))] {
+    for (field, wrong) in
+        [("attempt", json!(-1)), ("attempt", json!("1")), ("step", json!(null)), ("verb", json!(["THINK"]))]
+    {
         let mut bad = good.clone();
         bad[field] = wrong;
         assert!(!validator.is_valid(&bad), "{bad}");
-        assert!(Fact::from_bytes("step.assigned", bad.to_string().as_bytes()).is_some_and(|read| read.is_err()), "{bad}");
+        assert!(
+            Fact::from_bytes("step.assigned", bad.to_string().as_bytes()).is_some_and(|read| read.is_err()),
+            "{bad}"
+        );
     }
 }
 
@@ -148,7 +157,9 @@ fn samples_are_append_only() {
     for sample in samples() {
         let (file, sum) = (format!("{}.json", sample.name), sha256(&sample.bytes));
         match sums.remove(&file) {
-            Some(before) => assert_eq!(before, sum, "{file} has changed: events like it are in logs, add a sample instead"),
+            Some(before) => {
+                assert_eq!(before, sum, "{file} has changed: events like it are in logs, add a sample instead")
+            }
             None if crate::regenerate() => text.push_str(&format!("{sum}  {file}\n")),
             None => panic!("{file} has no line in SHA256SUMS: run `STAGE7_REGENERATE=1 cargo test -p schemas`"),
         }

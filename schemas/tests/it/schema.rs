@@ -31,9 +31,18 @@ fn named(name: &str, schema: &Schema) -> Value {
 /// Every generated schema by its name, which is its file's without `.json`.
 pub fn documents() -> BTreeMap<String, Value> {
     let words = WORDS.iter().map(|word| (format!("{}.v1", word.kind), (word.schema)()));
-    let others = [("plan", of::<Plan>()), ("goal", of::<Goal>()), ("catalogue", of::<Catalogue>()), ("manifest", of::<Manifest>())];
+    let others = [
+        ("plan", of::<Plan>()),
+        ("goal", of::<Goal>()),
+        ("catalogue", of::<Catalogue>()),
+        ("manifest", of::<Manifest>()),
+    ];
     let all = words.chain(others.map(|(name, schema)| (name.to_string(), schema)));
-    all.map(|(name, schema)| { let document = named(&name, &schema); (name, document) }).collect()
+    all.map(|(name, schema)| {
+        let document = named(&name, &schema);
+        (name, document)
+    })
+    .collect()
 }
 
 #[test]

@@ -35,7 +35,14 @@ impl State {
         self.freed = Some(cause);
     }
 
-    fn called(&mut self, call: EventId, request: &Request, repair: bool, result: Result<Arc<schemas::Value>, (Class, &str)>, cause: Cause) {
+    fn called(
+        &mut self,
+        call: EventId,
+        request: &Request,
+        repair: bool,
+        result: Result<Arc<schemas::Value>, (Class, &str)>,
+        cause: Cause,
+    ) {
         let Some(mut task) = self.open(&request.step, request.attempt).filter(|task| task.awaits(call)) else { return };
         let refused = |message: &Option<String>| Back::Failure {
             class: Class::InvalidInput,

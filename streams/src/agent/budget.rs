@@ -46,7 +46,8 @@ impl Budget {
     /// call costs is known only afterwards, so two at once could spend the same rest.
     pub fn room(&self) -> Room {
         if self.max_calls.is_some_and(|max| self.calls + self.in_flight >= max) {
-            return self.full(|| format!("max_calls: {} of {} calls are made", self.calls, self.max_calls.unwrap_or(0)));
+            return self
+                .full(|| format!("max_calls: {} of {} calls are made", self.calls, self.max_calls.unwrap_or(0)));
         }
         if self.max_tokens.is_none() && self.max_cost_usd.is_none() {
             return Room::Free(Reserve::default());

@@ -112,9 +112,10 @@ mod tests {
     #[test]
     fn a_name_is_given_once_for_the_same_bytes() {
         let mut folder = Folder::default();
-        let names: Vec<_> = [("a.md", "1"), ("a.md", "1"), ("a.md", "2"), ("a.md", "3"), ("LICENSE", "4"), ("LICENSE", "5")]
-            .map(|(name, text)| folder.deliver(name, file(text)).name)
-            .into();
+        let names: Vec<_> =
+            [("a.md", "1"), ("a.md", "1"), ("a.md", "2"), ("a.md", "3"), ("LICENSE", "4"), ("LICENSE", "5")]
+                .map(|(name, text)| folder.deliver(name, file(text)).name)
+                .into();
         assert_eq!(names, ["a.md", "a.md", "a-2.md", "a-3.md", "LICENSE", "LICENSE-2"]);
     }
 

@@ -12,9 +12,13 @@ pub(super) struct Request {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    Call { repair: bool },
+    Call {
+        repair: bool,
+    },
     Run,
     Question,
     /// The expiry of a question.
-    Timer { question: EventId },
+    Timer {
+        question: EventId,
+    },
 }

@@ -6,7 +6,9 @@ use super::{
     task::{Back, Outputs},
 };
 use schemas::{
-    Event, EventId, Fact, Fault, agent::{self, QuestionAsked, StepCompleted}, control::{Purpose, TimerSet},
+    Event, EventId, Fact, Fault,
+    agent::{self, QuestionAsked, StepCompleted},
+    control::{Purpose, TimerSet},
 };
 use std::sync::Arc;
 
@@ -84,7 +86,9 @@ impl State {
     }
 
     fn asked(&mut self, id: EventId, said: &QuestionAsked, cause: Cause) {
-        let Some(mut task) = self.open(&said.step, said.attempt).filter(|task| !task.asked.contains(&id)) else { return };
+        let Some(mut task) = self.open(&said.step, said.attempt).filter(|task| !task.asked.contains(&id)) else {
+            return;
+        };
         task.asked.push(id);
         task.stage = Stage::Waiting(id);
         task.question = Some(Arc::new(Question {

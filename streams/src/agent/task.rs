@@ -73,10 +73,16 @@ pub enum Stage {
 #[derive(Debug, Clone)]
 pub enum Back {
     /// A model's answer.
-    Answer { call: EventId, answer: Arc<Value> },
+    Answer {
+        call: EventId,
+        answer: Arc<Value>,
+    },
     Outputs(Arc<Outputs>),
     /// A call, a run or a question came to nothing.
-    Failure { class: Class, message: String },
+    Failure {
+        class: Class,
+        message: String,
+    },
     /// A person's answer.
     Reply(Arc<Value>),
     /// The message is in the log.
@@ -151,15 +157,16 @@ impl Task {
 impl Question {
     /// Does `answer` have the type that was asked for? The door checks too, but a fold trusts nobody.
     pub fn admits(&self, answer: &Value) -> bool {
-        let chosen = |value: &Value| value.as_str().is_some_and(|text| self.choices.iter().any(|choice| choice == text));
+        let chosen =
+            |value: &Value| value.as_str().is_some_and(|text| self.choices.iter().any(|choice| choice == text));
         match self.answer {
             AnswerType::Text => answer.is_string(),
             AnswerType::Number => answer.is_number(),
             AnswerType::Boolean => answer.is_boolean(),
             AnswerType::Choice => chosen(answer),
-            AnswerType::Choices => answer.as_array().is_some_and(|all| {
-                all.iter().enumerate().all(|(i, one)| chosen(one) && !all[..i].contains(one))
-            }),
+            AnswerType::Choices => answer
+                .as_array()
+                .is_some_and(|all| all.iter().enumerate().all(|(i, one)| chosen(one) && !all[..i].contains(one))),
         }
     }
 }

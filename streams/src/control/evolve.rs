@@ -50,9 +50,18 @@ impl State {
                     self.done(&said.step, event.id);
                 }
             }
-            Fact::StepFaulted(said) => self.faulted(&said.step, said.attempt, Trouble { class: said.class, message: said.message.clone(), cause: event.id }),
-            Fact::StepCancelled(said) => self.faulted(&said.step, said.attempt, Trouble { class: said.class, message: said.reason.clone(), cause: event.id }),
-            Fact::StepFailed(said) => self.step_failed(&said.step, Trouble { class: said.class, message: said.message.clone(), cause: event.id }),
+            Fact::StepFaulted(said) => self.faulted(
+                &said.step,
+                said.attempt,
+                Trouble { class: said.class, message: said.message.clone(), cause: event.id },
+            ),
+            Fact::StepCancelled(said) => self.faulted(
+                &said.step,
+                said.attempt,
+                Trouble { class: said.class, message: said.reason.clone(), cause: event.id },
+            ),
+            Fact::StepFailed(said) => self
+                .step_failed(&said.step, Trouble { class: said.class, message: said.message.clone(), cause: event.id }),
             Fact::StepRetried(said) => self.retried(&said.step, said.attempt, event.id),
             Fact::TimerSet(said) if event.writer == Writer::Control => self.timer_set(&said.purpose, event.id),
             Fact::TimerCleared(said) if event.writer == Writer::Control => {
@@ -150,7 +159,11 @@ impl State {
             let list: Vec<String> = said.faults.iter().take(5).map(ToString::to_string).collect();
             let more = said.faults.len().saturating_sub(5);
             let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
-            let trouble = Trouble { class: Class::InvalidInput, message: format!("the plan has faults: {}{more}", list.join("; ")), cause: id };
+            let trouble = Trouble {
+                class: Class::InvalidInput,
+                message: format!("the plan has faults: {}{more}", list.join("; ")),
+                cause: id,
+            };
             if self.step(&said.step).is_some() {
                 self.release(&said.step, id);
                 self.edit(&said.step, |step| step.status = StepStatus::Faulted);
@@ -210,7 +223,9 @@ impl State {
         self.recovering.remove_mut(id);
         self.give_up(id, &trouble);
         // No way around was found: what it was for fails with its own words.
-        if let Some((failed, own)) = id.strip_prefix("_recover-").and_then(|failed| Some((failed, self.recovering.get(failed)?.clone()))) {
+        if let Some((failed, own)) =
+            id.strip_prefix("_recover-").and_then(|failed| Some((failed, self.recovering.get(failed)?.clone())))
+        {
             let message = format!("{}. No way around it: {}", own.message, trouble.message);
             self.failing.insert_mut(failed.into(), Trouble { class: own.class, message, cause: trouble.cause });
         } else {
@@ -252,7 +267,10 @@ impl State {
         self.timers.remove_mut(&timer);
         match purpose {
             Purpose::Retry { step, attempt } => {
-                if self.step(&step).is_some_and(|step| step.status == StepStatus::Faulted && step.attempt + 1 == attempt) {
+                if self
+                    .step(&step)
+                    .is_some_and(|step| step.status == StepStatus::Faulted && step.attempt + 1 == attempt)
+                {
                     self.reopening.insert_mut(step, event.id);
                 }
             }

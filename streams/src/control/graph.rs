@@ -14,8 +14,15 @@ impl State {
         let Some(catalogue) = catalogue else { return ANYBODY.into() };
         let known = |role: &&String| catalogue.roles.contains_key(*role);
         let of_verb = || catalogue.verb(&step.verb).and_then(|verb| verb.roles.iter().find(known));
-        let preferring = || catalogue.roles.iter().find(|(_, role)| role.verbs.contains(&step.verb)).map(|(name, _)| name);
-        step.role.as_ref().filter(|role| known(role)).or_else(of_verb).or_else(preferring).cloned().unwrap_or_else(|| ANYBODY.into())
+        let preferring =
+            || catalogue.roles.iter().find(|(_, role)| role.verbs.contains(&step.verb)).map(|(name, _)| name);
+        step.role
+            .as_ref()
+            .filter(|role| known(role))
+            .or_else(of_verb)
+            .or_else(preferring)
+            .cloned()
+            .unwrap_or_else(|| ANYBODY.into())
     }
 
     /// Adds a planning step, ready at once.
@@ -55,7 +62,15 @@ impl State {
         }
     }
 
-    fn add(&mut self, definition: plan::Step, parent: Option<&str>, no_recovery: bool, missing: u32, dependants: Vec<String>, cause: EventId) {
+    fn add(
+        &mut self,
+        definition: plan::Step,
+        parent: Option<&str>,
+        no_recovery: bool,
+        missing: u32,
+        dependants: Vec<String>,
+        cause: EventId,
+    ) {
         let id = definition.id.clone();
         let step = Step {
             index: self.next_index,
@@ -100,7 +115,12 @@ impl State {
         let (role, key) = (step.role.clone(), (step.index, id.to_string()));
         let Some(mut set) = self.ready.get(&role).cloned() else { return };
         set.remove_mut(&key);
-        if set.is_empty() { self.ready.remove_mut(&role) } else { self.ready.insert_mut(role, set); true };
+        if set.is_empty() {
+            self.ready.remove_mut(&role)
+        } else {
+            self.ready.insert_mut(role, set);
+            true
+        };
     }
 
     /// The step holds its slot and its agent's place no more; its time limit is over.
@@ -120,7 +140,8 @@ impl State {
             }
             self.edit(id, |step| step.timer = None);
         }
-        let of_step: Vec<EventId> = self.questions.iter().filter(|(_, step)| *step == id).map(|(question, _)| *question).collect();
+        let of_step: Vec<EventId> =
+            self.questions.iter().filter(|(_, step)| *step == id).map(|(question, _)| *question).collect();
         // The budget is short for others too, not just for the step that said so first.
         for question in of_step.into_iter().filter(|question| self.budget_question != Some(*question)) {
             self.questions.remove_mut(&question);
@@ -199,7 +220,9 @@ impl State {
                 continue;
             }
             self.open += 1;
-            self.edit(&id, |step| step.status = if step.children > 0 { StepStatus::Replaced } else { StepStatus::Pending });
+            self.edit(&id, |step| {
+                step.status = if step.children > 0 { StepStatus::Replaced } else { StepStatus::Pending }
+            });
             back.extend(step.dependants.iter().cloned().chain(step.parent.clone()));
         }
     }
@@ -209,7 +232,11 @@ impl State {
         let Some(step) = self.steps.get(id).cloned() else { return };
         self.release(id, trouble.cause);
         self.edit(id, |step| step.status = StepStatus::Faulted);
-        let retries = step.definition.retries.or_else(|| self.mission.as_ref().map(|mission| mission.limits.retries)).unwrap_or(0);
+        let retries = step
+            .definition
+            .retries
+            .or_else(|| self.mission.as_ref().map(|mission| mission.limits.retries))
+            .unwrap_or(0);
         match trouble.class {
             Class::Transient | Class::Lost if step.tries() <= retries => {
                 self.retrying.insert_mut(id.into(), trouble);

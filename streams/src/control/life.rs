@@ -84,7 +84,8 @@ impl State {
             return;
         }
         self.status = status;
-        (self.pause_requested, self.resume_requested, self.abort_requested, self.retry_requested) = (None, None, None, None);
+        (self.pause_requested, self.resume_requested, self.abort_requested, self.retry_requested) =
+            (None, None, None, None);
     }
 
     fn mission_retried(&mut self, steps: &[String], id: EventId) {
@@ -175,7 +176,12 @@ impl State {
         if let Some(question) = self.budget_question.take() {
             self.questions.remove_mut(&question);
         }
-        let waiting: Vec<String> = self.steps.iter().filter(|(_, step)| step.status == StepStatus::Waiting).map(|(id, _)| id.clone()).collect();
+        let waiting: Vec<String> = self
+            .steps
+            .iter()
+            .filter(|(_, step)| step.status == StepStatus::Waiting)
+            .map(|(id, _)| id.clone())
+            .collect();
         for step in waiting {
             self.go_on(&step);
         }

@@ -1,6 +1,11 @@
 //! Attempts of steps: assigned, ended, tried again.
 
-use super::{Activity, Deliverable, Overview, Step, graph::recovered, question, step::{Failure, Input, Status}};
+use super::{
+    Activity, Deliverable, Overview, Step,
+    graph::recovered,
+    question,
+    step::{Failure, Input, Status},
+};
 use schemas::{
     Class, Event, Fact, Time,
     agent::StepCompleted,
@@ -16,7 +21,8 @@ impl Overview {
             Fact::PluginRequested(said) => {
                 if let Some(i) = self.open_step(&said.step, said.attempt) {
                     self.set(i, Status::Running);
-                    let given = said.inputs.iter().map(|(name, value)| (name.clone(), Input::Value(Arc::new(value.clone()))));
+                    let given =
+                        said.inputs.iter().map(|(name, value)| (name.clone(), Input::Value(Arc::new(value.clone()))));
                     self.steps[i].inputs.extend(given);
                 }
             }
@@ -106,7 +112,9 @@ impl Overview {
             Input::From(source) => Some((name, source)),
             Input::Value(_) => None,
         });
-        let found = sources.filter_map(|(name, source)| Some((name.clone(), Input::Value(Arc::clone(self.output(&source.from, &source.output)?)))));
+        let found = sources.filter_map(|(name, source)| {
+            Some((name.clone(), Input::Value(Arc::clone(self.output(&source.from, &source.output)?))))
+        });
         let found: Vec<_> = found.collect();
         self.steps[i].inputs.extend(found);
     }
@@ -115,7 +123,9 @@ impl Overview {
         let Some(i) = self.open_step(&said.step, said.attempt) else { return };
         let run = said.run.and_then(|run| self.index.runs.remove(&run));
         if let Some(run) = run {
-            self.steps[i].outputs.extend(run.outputs.iter().map(|(name, value)| (name.clone(), Arc::new(value.clone()))));
+            self.steps[i]
+                .outputs
+                .extend(run.outputs.iter().map(|(name, value)| (name.clone(), Arc::new(value.clone()))));
             self.files.extend(run.files.iter().map(|(path, file)| (path.clone(), file.clone())));
             for path in &run.removed {
                 self.files.remove(path);

@@ -1,7 +1,11 @@
 //! Calls of models, and what they cost.
 
 use super::{Overview, step::Status};
-use schemas::{Event, EventId, Fact, Time, agent::{LlmRequested, Purpose}, brain::Usage};
+use schemas::{
+    Event, EventId, Fact, Time,
+    agent::{LlmRequested, Purpose},
+    brain::Usage,
+};
 use serde::{Deserialize, Serialize};
 
 /// What the mission has cost so far, over all tries of all answered calls.
@@ -100,7 +104,8 @@ impl Overview {
             }
             Fact::LlmCompleted(said) => {
                 call.status = State::Completed;
-                (call.model, call.provider, call.ms) = (Some(said.model.clone()), Some(said.provider.clone()), Some(said.ms));
+                (call.model, call.provider, call.ms) =
+                    (Some(said.model.clone()), Some(said.provider.clone()), Some(said.ms));
                 call.cost.add(said.usage, said.cost_usd);
                 self.cost.add(said.usage, said.cost_usd);
             }

@@ -2,7 +2,10 @@
 //! needs is done, and cancelled when something that it needs will never be.
 
 use super::{Overview, Step, step::Status};
-use schemas::{Value, plan::{self, Plan}};
+use schemas::{
+    Value,
+    plan::{self, Plan},
+};
 use std::{collections::HashMap, sync::Arc};
 
 /// Sub-plans within sub-plans beyond this are not looked into.
@@ -58,10 +61,12 @@ impl Overview {
     /// A plan took the place of the step at `parent`, or is the mission's.
     pub(super) fn add_plan(&mut self, parent: Option<usize>, plan: &Plan) {
         let name = parent.map(|i| self.steps[i].id.clone());
-        let added: Vec<usize> = plan.steps.iter().filter_map(|step| self.add_step(Step::planned(step, name.clone()))).collect();
+        let added: Vec<usize> =
+            plan.steps.iter().filter_map(|step| self.add_step(Step::planned(step, name.clone()))).collect();
         for &i in &added {
             self.graph.nodes[i].parent = parent;
-            let needs: Vec<usize> = self.steps[i].needs.iter().filter_map(|need| self.graph.find(need)).filter(|&need| need != i).collect();
+            let needs: Vec<usize> =
+                self.steps[i].needs.iter().filter_map(|need| self.graph.find(need)).filter(|&need| need != i).collect();
             for need in needs {
                 self.graph.nodes[need].dependants.push(i);
                 self.graph.nodes[i].waits += usize::from(!self.graph.nodes[need].done);

@@ -42,7 +42,13 @@ pub enum Status {
 impl Question {
     /// Does `answer` have the type that was asked for?
     pub fn admits(&self, answer: &Value) -> bool {
-        let asked = agent::Question { id: self.id, answer: self.kind, choices: self.choices.clone(), expires: self.expires, timer: None };
+        let asked = agent::Question {
+            id: self.id,
+            answer: self.kind,
+            choices: self.choices.clone(),
+            expires: self.expires,
+            timer: None,
+        };
         asked.admits(answer)
     }
 }
@@ -89,7 +95,8 @@ impl Overview {
         budget.max_cost_usd = raised.max_cost_usd.or(budget.max_cost_usd);
         budget.max_tokens = raised.max_tokens.or(budget.max_tokens);
         budget.max_calls = raised.max_calls.or(budget.max_calls);
-        let open = self.questions.iter_mut().filter(|question| question.agent.is_none() && question.status == Status::Open);
+        let open =
+            self.questions.iter_mut().filter(|question| question.agent.is_none() && question.status == Status::Open);
         let closed: Vec<EventId> = open
             .map(|question| {
                 (question.answer, question.answered) = (Some("raise".into()), Some(at));
@@ -116,13 +123,18 @@ impl Overview {
 
     /// Nobody waits for the answers any more.
     pub(super) fn close_questions_of(&mut self, step: &str, status: Status) {
-        for question in self.questions.iter_mut().filter(|question| question.step == step && question.status == Status::Open) {
+        for question in
+            self.questions.iter_mut().filter(|question| question.step == step && question.status == Status::Open)
+        {
             question.status = status;
         }
     }
 
     pub(super) fn close_all_questions(&mut self, status: Status) {
-        self.questions.iter_mut().filter(|question| question.status == Status::Open).for_each(|question| question.status = status);
+        self.questions
+            .iter_mut()
+            .filter(|question| question.status == Status::Open)
+            .for_each(|question| question.status = status);
     }
 
     pub(super) fn timer_set(&mut self, timer: EventId, said: &TimerSet) {

@@ -1,4 +1,7 @@
+mod log;
+
 use super::*;
+use log::*;
 use question::Status as Asked;
 use schemas::{
     agent::{self, AnswerType, Halted, Purpose, QuestionAsked, StepCompleted, StepFaulted},
@@ -14,123 +17,6 @@ use schemas::{
 use serde_json::json;
 use step::Status as S;
 use uuid::Uuid;
-
-fn id(n: u128) -> EventId {
-    EventId(Uuid::from_u128(n))
-}
-
-fn file(sha256: &str) -> Ref {
-    Ref { sha256: sha256.into(), form: Form::File, size: 3, media_type: "text/plain".into() }
-}
-
-/// A log under construction; an event's id is its sequence.
-#[derive(Default)]
-struct Log {
-    events: Vec<Event>,
-    overview: Overview,
-}
-
-impl Log {
-    fn say(&mut self, writer: Writer, fact: impl Into<Fact>) -> EventId {
-        self.put(writer, fact.into(), Tail::Bare)
-    }
-    fn answer(&mut self, writer: Writer, request: EventId, fact: impl Into<Fact>) -> EventId {
-        self.put(writer, fact.into(), Tail::Answer { requester: Writer::Agent, request })
-    }
-    fn put(&mut self, writer: Writer, fact: Fact, tail: Tail) -> EventId {
-        let seq = self.events.len() as u64 + 1;
-        let event = Event {
-            seq,
-            id: id(u128::from(seq)),
-            time: Time(1_700_000_000_000 + seq as i64),
-            tenant: Default::default(),
-            mission: MissionId(Uuid::from_u128(7)),
-            writer,
-            tail,
-            fact,
-            causation: None,
-            basis: None,
-            part: None,
-            worker_version: String::new(),
-            traceparent: None,
-            authid: None,
-        };
-        self.overview.evolve(&event);
-        self.events.push(event);
-        id(u128::from(seq))
-    }
-
-    fn created(plan: Option<Plan>) -> Self {
-        let mut log = Self::default();
-        log.say(Writer::Control, MissionCreated {
-            goal: "count".into(),
-            kind: Kind::Mission,
-            name: None,
-            context: None,
-            files: [("in.txt".to_string(), file("aa"))].into(),
-            optimize: None,
-            budget: Budget::default(),
-            autonomy: Default::default(),
-            model: Some("offline".into()),
-            plan,
-            limits: Limits::default(),
-            catalogue: Attached { reference: file("cc"), content: None },
-            goal_event: GoalEvent { source: "/me".into(), id: "1".into() },
-        });
-        log
-    }
-    /// A running mission with this plan.
-    fn planned(steps: Vec<plan::Step>) -> Self {
-        let plan = Plan { steps, answer: None };
-        let mut log = Self::created(Some(plan.clone()));
-        log.accept(plan::PLAN_STEP, plan.steps);
-        log.say(Writer::Control, AgentSpawned { agent: "executor-1".into(), role: "executor".into() });
-        log
-    }
-    fn accept(&mut self, step: &str, steps: Vec<plan::Step>) {
-        self.say(Writer::Control, PlanAccepted { step: step.into(), plan: Plan { steps, answer: None } });
-    }
-    fn assign(&mut self, step: &str, attempt: u32) {
-        self.say(Writer::Control, StepAssigned { step: step.into(), attempt, agent: "executor-1".into(), verb: "X".into() });
-    }
-    fn complete(&mut self, step: &str, attempt: u32, outputs: serde_json::Value) {
-        let outputs = serde_json::from_value(outputs).expect("an object");
-        self.say(Writer::Agent, StepCompleted { step: step.into(), attempt, agent: "executor-1".into(), run: None, outputs, deliverables: vec![] });
-    }
-    fn fault(&mut self, step: &str, attempt: u32) {
-        self.say(Writer::Agent, StepFaulted { step: step.into(), attempt, class: Class::Permanent, message: "broken".into() });
-    }
-    fn fail(&mut self, step: &str, attempt: u32) {
-        self.say(Writer::Control, StepFailed { step: step.into(), attempt, class: Class::Permanent, message: "broken".into() });
-    }
-    fn ask(&mut self, step: &str) -> EventId {
-        self.say(Writer::Agent, QuestionAsked {
-            step: step.into(), attempt: 1, agent: Some("executor-1".into()), text: "Which?".into(),
-            answer: AnswerType::Choice, choices: vec!["a".into(), "b".into()], expires: None,
-        })
-    }
-    fn statuses(&self) -> Vec<(&str, S)> {
-        self.overview.steps.iter().map(|step| (step.id.as_str(), step.status)).collect()
-    }
-}
-
-fn step(id: &str, inputs: &[(&str, Wanted)]) -> plan::Step {
-    plan::Step {
-        id: id.into(),
-        verb: "X".into(),
-        description: String::new(),
-        inputs: inputs.iter().map(|(name, input)| ((*name).to_string(), input.clone())).collect(),
-        outputs: [("out".to_string(), plan::Output::default())].into(),
-        role: None,
-        after: vec![],
-        timeout: None,
-        retries: None,
-    }
-}
-
-fn chain() -> Vec<plan::Step> {
-    vec![step("a", &[("x", Wanted::value(1))]), step("b", &[("x", Wanted::from("a", "out"))]), step("c", &[("x", Wanted::from("b", "out"))])]
-}
 
 #[test]
 fn a_mission_goes_from_planning_to_completed() {
@@ -174,8 +60,14 @@ fn what_needs_a_failed_step_is_cancelled_because_of_it_until_it_is_retried() {
     assert_eq!(log.statuses()[0], ("a", S::Pending), "whether there is another attempt is not known yet");
     log.fail("a", 1);
     assert_eq!(log.statuses(), [("a", S::Failed), ("b", S::Cancelled), ("c", S::Cancelled)]);
-    assert_eq!(log.overview.step("c").and_then(|c| c.error.clone()).as_deref(), Some("because of step `a`, which failed"));
-    log.say(Writer::Control, MissionFailed { class: Class::Permanent, message: "a failed".into(), steps: vec!["a".into()], faults: vec![] });
+    assert_eq!(
+        log.overview.step("c").and_then(|c| c.error.clone()).as_deref(),
+        Some("because of step `a`, which failed")
+    );
+    log.say(
+        Writer::Control,
+        MissionFailed { class: Class::Permanent, message: "a failed".into(), steps: vec!["a".into()], faults: vec![] },
+    );
     assert_eq!((log.overview.status, log.overview.error.as_deref()), (Status::Failed, Some("a failed")));
     log.say(Writer::Control, MissionRetried { steps: vec!["a".into()] });
     assert_eq!((log.overview.status, log.overview.error.as_deref()), (Status::Running, None));
@@ -191,9 +83,17 @@ fn what_needs_a_failed_step_is_cancelled_because_of_it_until_it_is_retried() {
 fn late_words_about_an_attempt_that_was_called_off_do_not_count() {
     let mut log = Log::planned(chain());
     log.assign("a", 1);
-    log.put(Writer::Control, StepCancelled { step: "a".into(), attempt: 1, class: Class::Transient, reason: "took longer than 1 s".into() }.into(), Tail::Step("a".into()));
+    log.put(
+        Writer::Control,
+        StepCancelled { step: "a".into(), attempt: 1, class: Class::Transient, reason: "took longer than 1 s".into() }
+            .into(),
+        Tail::Step("a".into()),
+    );
     log.complete("a", 1, json!({"out": "late"}));
-    assert_eq!((log.statuses()[0].1, log.overview.steps[0].error.as_deref()), (S::Pending, Some("took longer than 1 s")));
+    assert_eq!(
+        (log.statuses()[0].1, log.overview.steps[0].error.as_deref()),
+        (S::Pending, Some("took longer than 1 s"))
+    );
     log.say(Writer::Control, StepRetried { step: "a".into(), attempt: 2 });
     assert_eq!(log.statuses()[0].1, S::Ready);
     log.assign("a", 2);
@@ -226,11 +126,22 @@ fn a_recovery_replaces_the_failed_step_and_a_failed_part_cancels_what_needs_the_
     log.assign("_recover-a", 1);
     assert_eq!(log.overview.step("_recover-a").and_then(|s| s.parent.as_deref()), Some("a"));
     log.accept("_recover-a", vec![step("a-r", &[])]);
-    assert_eq!(log.statuses(), [("a", S::Replaced), ("b", S::Pending), ("c", S::Pending), ("_recover-a", S::Completed), ("a-r", S::Ready)]);
+    assert_eq!(
+        log.statuses(),
+        [("a", S::Replaced), ("b", S::Pending), ("c", S::Pending), ("_recover-a", S::Completed), ("a-r", S::Ready)]
+    );
     log.assign("a-r", 1);
     log.fail("a-r", 1);
     assert_eq!(log.statuses()[..3], [("a", S::Replaced), ("b", S::Cancelled), ("c", S::Cancelled)]);
-    log.say(Writer::Control, MissionFailed { class: Class::Permanent, message: "a-r failed".into(), steps: vec!["a-r".into()], faults: vec![] });
+    log.say(
+        Writer::Control,
+        MissionFailed {
+            class: Class::Permanent,
+            message: "a-r failed".into(),
+            steps: vec!["a-r".into()],
+            faults: vec![],
+        },
+    );
     log.say(Writer::Control, MissionRetried { steps: vec!["a-r".into()] });
     log.assign("a-r", 2);
     log.complete("a-r", 2, json!({"out": 1}));
@@ -243,7 +154,10 @@ fn a_question_is_closed_once_and_its_step_goes_on() {
     log.assign("a", 1);
     let question = log.ask("a");
     log.say(Writer::Control, MissionWaiting { questions: vec![question] });
-    assert_eq!((log.overview.status, log.statuses()[0].1, log.overview.agents[0].status), (Status::Waiting, S::Waiting, Activity::Waiting));
+    assert_eq!(
+        (log.overview.status, log.statuses()[0].1, log.overview.agents[0].status),
+        (Status::Waiting, S::Waiting, Activity::Waiting)
+    );
     for answer in ["neither", "b", "a"] {
         log.say(Writer::User, QuestionAnswered { question, answer: json!(answer) });
     }
@@ -257,12 +171,24 @@ fn a_question_is_closed_once_and_its_step_goes_on() {
 fn what_control_asks_about_the_budget_is_answered_by_raising_it() {
     let mut log = Log::planned(chain());
     log.assign("a", 1);
-    let question = log.say(Writer::Control, QuestionAsked {
-        step: "a".into(), attempt: 1, agent: None, text: "Raise it?".into(),
-        answer: AnswerType::Choice, choices: vec!["raise".into(), "stop".into()], expires: None,
-    });
+    let question = log.say(
+        Writer::Control,
+        QuestionAsked {
+            step: "a".into(),
+            attempt: 1,
+            agent: None,
+            text: "Raise it?".into(),
+            answer: AnswerType::Choice,
+            choices: vec!["raise".into(), "stop".into()],
+            expires: None,
+        },
+    );
     log.say(Writer::User, QuestionAnswered { question, answer: json!("raise") });
-    assert_eq!((log.overview.questions[0].status, log.statuses()[0].1), (Asked::Open, S::Waiting), "by how much is not said");
+    assert_eq!(
+        (log.overview.questions[0].status, log.statuses()[0].1),
+        (Asked::Open, S::Waiting),
+        "by how much is not said"
+    );
     log.say(Writer::User, BudgetRaised { max_calls: Some(5), ..Default::default() });
     assert_eq!((log.overview.questions[0].status, log.statuses()[0].1), (Asked::Answered, S::Running));
     assert_eq!(log.overview.budget.max_calls, Some(5));
@@ -303,29 +229,80 @@ fn pause_is_confirmed_and_abort_is_final() {
 fn runs_calls_and_people_leave_their_traces() {
     let mut log = Log::planned(chain());
     log.assign("a", 1);
-    let call = log.say(Writer::Agent, agent::LlmRequested {
-        purpose: Purpose::Repair, step: "a".into(), attempt: 1, agent: "executor-1".into(), model: None,
-        task: agent::Task { goal: "g".into(), context: None, files: vec![], catalogue: None, outputs: vec![], format: None, faults: vec![] },
-        messages: vec![], inputs: Default::default(), schema: None, reserve: Default::default(),
-    });
+    let call = log.say(
+        Writer::Agent,
+        agent::LlmRequested {
+            purpose: Purpose::Repair,
+            step: "a".into(),
+            attempt: 1,
+            agent: "executor-1".into(),
+            model: None,
+            task: agent::Task {
+                goal: "g".into(),
+                context: None,
+                files: vec![],
+                catalogue: None,
+                outputs: vec![],
+                format: None,
+                faults: vec![],
+            },
+            messages: vec![],
+            inputs: Default::default(),
+            schema: None,
+            reserve: Default::default(),
+        },
+    );
     let answer = |cost_usd| LlmCompleted {
-        step: "a".into(), attempt: 1, provider: "p".into(), model: "m".into(), answer: json!("x"),
-        usage: Usage { input: 10, output: 2, estimated: true }, cost_usd, ms: 5,
+        step: "a".into(),
+        attempt: 1,
+        provider: "p".into(),
+        model: "m".into(),
+        answer: json!("x"),
+        usage: Usage { input: 10, output: 2, estimated: true },
+        cost_usd,
+        ms: 5,
     };
     log.answer(Writer::Brain, call, answer(0.5));
     log.answer(Writer::Brain, call, answer(9.0));
-    let run = log.say(Writer::Agent, agent::PluginRequested {
-        step: "a".into(), attempt: 1, agent: "executor-1".into(), verb: "X".into(), version: "1".into(),
-        inputs: [("x".to_string(), json!(2))].into(), templates: vec![], files: Default::default(),
-    });
-    log.answer(Writer::Capability, run, PluginCompleted {
-        step: "a".into(), attempt: 1, outputs: [("out".to_string(), json!("o"))].into(),
-        files: [("out.txt".to_string(), file("bb"))].into(), removed: vec!["in.txt".into()], ms: 1,
-    });
+    let run = log.say(
+        Writer::Agent,
+        agent::PluginRequested {
+            step: "a".into(),
+            attempt: 1,
+            agent: "executor-1".into(),
+            verb: "X".into(),
+            version: "1".into(),
+            inputs: [("x".to_string(), json!(2))].into(),
+            templates: vec![],
+            files: Default::default(),
+        },
+    );
+    log.answer(
+        Writer::Capability,
+        run,
+        PluginCompleted {
+            step: "a".into(),
+            attempt: 1,
+            outputs: [("out".to_string(), json!("o"))].into(),
+            files: [("out.txt".to_string(), file("bb"))].into(),
+            removed: vec!["in.txt".into()],
+            ms: 1,
+        },
+    );
     assert!(log.overview.files.contains_key("in.txt"), "a run counts when its step is completed");
     for sha256 in ["bb", "dd"] {
         let deliverables = vec![agent::Deliverable { name: "out.txt".into(), file: file(sha256) }];
-        log.say(Writer::Agent, StepCompleted { step: "a".into(), attempt: 1, agent: "executor-1".into(), run: Some(run), outputs: Default::default(), deliverables });
+        log.say(
+            Writer::Agent,
+            StepCompleted {
+                step: "a".into(),
+                attempt: 1,
+                agent: "executor-1".into(),
+                run: Some(run),
+                outputs: Default::default(),
+                deliverables,
+            },
+        );
     }
     log.say(Writer::User, MessageSaid { text: "thanks".into(), step: None, agent: None });
     log.say(Writer::User, FileAdded { path: "more.txt".into(), file: file("ee") });
@@ -335,7 +312,10 @@ fn runs_calls_and_people_leave_their_traces() {
     assert_eq!((&shown["calls"][0]["status"], &shown["calls"][0]["model"]), (&json!("completed"), &json!("m")));
     assert_eq!((&shown["steps"][0]["inputs"], &shown["steps"][0]["outputs"]), (&json!({"x": 2}), &json!({"out": "o"})));
     assert_eq!(shown["steps"][1]["inputs"], json!({"x": {"from": "a", "output": "out"}}));
-    assert_eq!(shown["deliverables"], json!([{"name": "out.txt", "size": 3, "sha256": "bb", "media_type": "text/plain", "step": "a"}]));
+    assert_eq!(
+        shown["deliverables"],
+        json!([{"name": "out.txt", "size": 3, "sha256": "bb", "media_type": "text/plain", "step": "a"}])
+    );
     assert_eq!(log.overview.files.keys().collect::<Vec<_>>(), ["more.txt", "out.txt"]);
     assert_eq!((&shown["messages"][0]["who"], &shown["stuck"]), (&json!("user"), &json!({"agent": "oh"})));
     assert!(serde_json::from_value::<Overview>(shown).is_ok(), "clients read it back");
@@ -345,8 +325,14 @@ fn runs_calls_and_people_leave_their_traces() {
 fn a_plan_rejected_for_good_is_the_failure_of_its_step() {
     let mut log = Log::created(None);
     log.assign("_plan", 1);
-    log.say(Writer::Control, PlanRejected { step: "_plan".into(), round: 1, faults: vec![Fault::new("/steps", "no")], last: true });
-    log.say(Writer::Control, MissionFailed { class: Class::Permanent, message: "no plan holds".into(), steps: vec![], faults: vec![] });
+    log.say(
+        Writer::Control,
+        PlanRejected { step: "_plan".into(), round: 1, faults: vec![Fault::new("/steps", "no")], last: true },
+    );
+    log.say(
+        Writer::Control,
+        MissionFailed { class: Class::Permanent, message: "no plan holds".into(), steps: vec![], faults: vec![] },
+    );
     assert_eq!((log.statuses(), log.overview.faults.len()), (vec![("_plan", S::Failed)], 1));
     log.say(Writer::Control, MissionRetried { steps: vec!["_plan".into()] });
     assert_eq!((log.statuses(), log.overview.status), (vec![("_plan", S::Ready)], Status::Planning));

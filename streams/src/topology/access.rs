@@ -72,13 +72,7 @@ impl User {
     /// What it may publish, or `None` for all that its account holds.
     pub fn may_publish(&self) -> Option<Vec<String>> {
         let grants = self.grants?;
-        let mut all: Vec<String> = grants
-            .publish
-            .iter()
-            .copied()
-            .flatten()
-            .map(ToString::to_string)
-            .collect();
+        let mut all: Vec<String> = grants.publish.iter().copied().flatten().map(ToString::to_string).collect();
         if !all.iter().any(|s| s == "$SRV.PING") {
             all.push(format!("$SRV.PING.{}", self.service));
         }
@@ -106,29 +100,15 @@ impl User {
 }
 
 fn requests(consumer: &Consumer) -> Vec<String> {
-    let verbs: &[&str] = if consumer.is_pinned() {
-        &["MSG.NEXT", "INFO", "RESET", "UNPIN"]
-    } else {
-        &["MSG.NEXT", "INFO"]
-    };
-    verbs
-        .iter()
-        .map(|verb| {
-            format!(
-                "$JS.API.CONSUMER.{verb}.{}.{}",
-                consumer.stream, consumer.name
-            )
-        })
-        .collect()
+    let verbs: &[&str] =
+        if consumer.is_pinned() { &["MSG.NEXT", "INFO", "RESET", "UNPIN"] } else { &["MSG.NEXT", "INFO"] };
+    verbs.iter().map(|verb| format!("$JS.API.CONSUMER.{verb}.{}.{}", consumer.stream, consumer.name)).collect()
 }
 
 /// Both forms of the acknowledgement subject, of this consumer only.
 fn acks(consumer: &Consumer) -> [String; 2] {
     let Consumer { stream, name, .. } = consumer;
-    [
-        format!("$JS.ACK.{stream}.{name}.>"),
-        format!("$JS.ACK.*.*.{stream}.{name}.>"),
-    ]
+    [format!("$JS.ACK.{stream}.{name}.>"), format!("$JS.ACK.*.*.{stream}.{name}.>")]
 }
 
 /// What a tenant's users may ask: the subject without `stage7.`, cut at the tenant's token, and
@@ -146,11 +126,7 @@ pub const TENANT_REQUESTS: [(&str, &str, bool); 7] = [
 
 /// What a tenant's users may hear, and from which account: live lines come from where they are
 /// said, because LOG doesn't pass on what another account published into it.
-pub const TENANT_STREAMS: [(Zone, &str); 3] = [
-    (Zone::Log, "view"),
-    (Zone::Brain, "live"),
-    (Zone::Capability, "live"),
-];
+pub const TENANT_STREAMS: [(Zone, &str); 3] = [(Zone::Log, "view"), (Zone::Brain, "live"), (Zone::Capability, "live")];
 
 #[cfg(test)]
 mod tests {
@@ -158,10 +134,7 @@ mod tests {
 
     #[test]
     fn nobody_but_setup_and_sys_is_unbounded_in_the_trusted_zones() {
-        for user in USERS
-            .iter()
-            .filter(|u| u.grants.is_none() && !Zone::EFFECTS.contains(&u.zone))
-        {
+        for user in USERS.iter().filter(|u| u.grants.is_none() && !Zone::EFFECTS.contains(&u.zone)) {
             assert!(["setup", "sys"].contains(&user.name), "{}", user.name);
         }
     }
@@ -172,17 +145,8 @@ mod tests {
             .iter()
             .filter_map(User::may_publish)
             .flatten()
-            .chain(
-                crossings()
-                    .into_iter()
-                    .filter(|c| c.way == Way::Request)
-                    .map(|c| c.subject),
-            )
-            .filter(|s| {
-                ["stage7.mission.", "stage7.registry.", "stage7.telemetry."]
-                    .iter()
-                    .any(|f| s.starts_with(f))
-            })
+            .chain(crossings().into_iter().filter(|c| c.way == Way::Request).map(|c| c.subject))
+            .filter(|s| ["stage7.mission.", "stage7.registry.", "stage7.telemetry."].iter().any(|f| s.starts_with(f)))
             .collect();
         let all = families.len();
         families.sort();
@@ -193,10 +157,7 @@ mod tests {
     #[test]
     fn every_consumer_belongs_to_one_user() {
         for consumer in &super::super::CONSUMERS {
-            let takers: Vec<_> = USERS
-                .iter()
-                .filter(|u| u.consumers.contains(&consumer.name))
-                .collect();
+            let takers: Vec<_> = USERS.iter().filter(|u| u.consumers.contains(&consumer.name)).collect();
             assert_eq!(takers.len(), 1, "{}", consumer.name);
         }
     }

@@ -3,8 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use schemas::{
-    Event, EventId, Fact, MissionId, Time, Writer,
-    cloudevent,
+    Event, EventId, Fact, MissionId, Time, Writer, cloudevent,
     event::Part,
     fact::{Ending, Tail, WORDS, ce_type},
 };
@@ -65,12 +64,14 @@ fn every_record_is_the_cloud_event_that_the_sdk_reads() {
             let record = Record::encode(&event);
             assert_eq!(record.decode(), Ok(Decoded::Event(event.clone())), "{name}");
 
-            let read = cloudevent::parse(&record.headers, &record.payload).unwrap_or_else(|why| panic!("{name}: {why}"));
+            let read =
+                cloudevent::parse(&record.headers, &record.payload).unwrap_or_else(|why| panic!("{name}: {why}"));
             assert_eq!(read.id, event.id.to_string(), "{name}");
             assert_eq!(read.source, format!("/stage7/acme-1/{writer}"), "{name}");
             assert_eq!(read.ty, ce_type(fact.kind()), "{name}");
             assert_eq!(read.data, fact.to_value(), "{name}");
-            let extensions: Vec<_> = read.extensions.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+            let extensions: Vec<_> =
+                read.extensions.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
             let expected: &[(&str, &str)] = if full {
                 &[
                     ("authid", "Zoë \"Z\" 100% 🙂"),

@@ -35,8 +35,13 @@ impl Decider for Agents {
             Writer::Control => !kind.starts_with("timer."),
             Writer::User => matches!(
                 kind,
-                "question.answered" | "question.dismissed" | "message.said" | "budget.raised"
-                    | "file.added" | "file.removed" | "decider.retried"
+                "question.answered"
+                    | "question.dismissed"
+                    | "message.said"
+                    | "budget.raised"
+                    | "file.added"
+                    | "file.removed"
+                    | "decider.retried"
             ),
             _ => tail.is_for(Writer::Agent),
         }

@@ -26,7 +26,11 @@ impl Wish {
     /// Every fault, in words for the model.
     pub fn check(&self, text: &str) -> Result<Value, Vec<String>> {
         let Some(validator) = &self.validator else {
-            return if text.trim().is_empty() { Err(vec!["the answer is empty".into()]) } else { Ok(Value::String(text.to_string())) };
+            return if text.trim().is_empty() {
+                Err(vec!["the answer is empty".into()])
+            } else {
+                Ok(Value::String(text.to_string()))
+            };
         };
         let value = parse(text).map_err(|why| vec![why])?;
         let faults: Vec<String> = validator
@@ -44,7 +48,10 @@ impl Wish {
 /// What to say to a model whose answer had faults.
 pub fn ask_again(faults: &[String]) -> String {
     let list: Vec<String> = faults.iter().map(|fault| format!("- {fault}")).collect();
-    format!("That answer cannot be used:\n{}\nAnswer again with the whole corrected JSON and nothing else.", list.join("\n"))
+    format!(
+        "That answer cannot be used:\n{}\nAnswer again with the whole corrected JSON and nothing else.",
+        list.join("\n")
+    )
 }
 
 /// JSON in an answer: all of it, what a code fence holds, or what stands between the first opening
@@ -56,7 +63,11 @@ fn parse(text: &str) -> Result<Value, String> {
         Err(error) => error,
     };
     let fenced = text.split("```").nth(1).map(|inner| inner.strip_prefix("json").unwrap_or(inner));
-    let bracketed = text.find(['{', '[']).zip(text.rfind(['}', ']'])).filter(|(from, to)| from < to).map(|(from, to)| &text[from..=to]);
+    let bracketed = text
+        .find(['{', '['])
+        .zip(text.rfind(['}', ']']))
+        .filter(|(from, to)| from < to)
+        .map(|(from, to)| &text[from..=to]);
     for part in fenced.into_iter().chain(bracketed) {
         for candidate in [part.trim().to_string(), without_trailing_commas(part.trim())] {
             if let Ok(value) = serde_json::from_str(&candidate) {
@@ -112,7 +123,8 @@ mod tests {
 
     #[test]
     fn what_does_not_match_is_told_with_its_place() {
-        let wish = Wish::new(Some(&json!({"properties": {"a": {"type": "array", "items": {"type": "number"}}}}))).expect("a schema");
+        let wish = Wish::new(Some(&json!({"properties": {"a": {"type": "array", "items": {"type": "number"}}}})))
+            .expect("a schema");
         let faults = wish.check(r#"{"a": [1, "x"]}"#).expect_err("not a number");
         assert!(faults[0].starts_with("/a/1: "), "{faults:?}");
         assert!(wish.check("I can't do that").is_err());

@@ -61,22 +61,45 @@ impl Brain {
         Ok(Self { provider, parallel: config.parallel })
     }
 
-    async fn call(&self, request: &Event, asked: &LlmRequested, context: &Context, spent: &mut Spent) -> Result<Given, Fault> {
+    async fn call(
+        &self,
+        request: &Event,
+        asked: &LlmRequested,
+        context: &Context,
+        spent: &mut Spent,
+    ) -> Result<Given, Fault> {
         let inputs = resolve(request, asked.inputs.clone(), context).await?;
         match (&self.provider, asked.model.as_deref()) {
             (_, Some(crate::OFFLINE)) | (None, None) => offline_answer(request, asked, &inputs, context).await,
             (None, Some(model)) => Err(Fault {
                 class: Class::Permanent,
-                message: format!("the model `{model}` cannot be asked: no provider is on. Set OPENAI_API_KEY, or OPENAI_API_URL of a compatible server, or ask for the model `offline`"),
+                message: format!(
+                    "the model `{model}` cannot be asked: no provider is on. Set OPENAI_API_KEY, or OPENAI_API_URL of a compatible server, or ask for the model `offline`"
+                ),
             }),
             (Some(provider), model) => self.ask(provider, model, request, asked, &inputs, context, spent).await,
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call with all that it needs; a struct would only be taken apart again")]
-    async fn ask(&self, provider: &Provider, model: Option<&str>, request: &Event, asked: &LlmRequested, inputs: &Values, context: &Context, spent: &mut Spent) -> Result<Given, Fault> {
-        let mut messages: Vec<Message> =
-            asked.messages.iter().map(|message| Message { role: message.role, text: value::fill(&message.text, inputs) }).collect();
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call with all that it needs; a struct would only be taken apart again"
+    )]
+    async fn ask(
+        &self,
+        provider: &Provider,
+        model: Option<&str>,
+        request: &Event,
+        asked: &LlmRequested,
+        inputs: &Values,
+        context: &Context,
+        spent: &mut Spent,
+    ) -> Result<Given, Fault> {
+        let mut messages: Vec<Message> = asked
+            .messages
+            .iter()
+            .map(|message| Message { role: message.role, text: value::fill(&message.text, inputs) })
+            .collect();
         let wish = Wish::new(asked.schema.as_ref()).map_err(|message| Fault { class: Class::InvalidInput, message })?;
         let model = provider.model(model).await?;
         let mut faults = Vec::new();
@@ -147,7 +170,16 @@ impl Effect for Brain {
 
     fn failed(&self, request: &Event, class: Class, message: String) -> Fact {
         let Some((step, attempt)) = asked(request).map(|asked| (asked.step.clone(), asked.attempt)) else {
-            return LlmFailed { step: String::new(), attempt: 0, class, message, usage: Usage::default(), cost_usd: 0.0, ms: 0 }.into();
+            return LlmFailed {
+                step: String::new(),
+                attempt: 0,
+                class,
+                message,
+                usage: Usage::default(),
+                cost_usd: 0.0,
+                ms: 0,
+            }
+            .into();
         };
         LlmFailed { step, attempt, class, message, usage: Usage::default(), cost_usd: 0.0, ms: 0 }.into()
     }
@@ -159,7 +191,9 @@ impl Effect for Brain {
 
     async fn perform(&self, request: &Event, context: &Context) -> Answer {
         let Some(asked) = asked(request) else {
-            return self.failed(request, Class::Permanent, format!("`{}` is no model call", request.fact.kind())).into();
+            return self
+                .failed(request, Class::Permanent, format!("`{}` is no model call", request.fact.kind()))
+                .into();
         };
         let begun = begin();
         let mut spent = Spent::default();
@@ -172,11 +206,28 @@ impl Effect for Brain {
                     Purpose::Plan | Purpose::Recover => (given.answer, None),
                     _ => value::outline(given.answer),
                 };
-                let completed = LlmCompleted { step, attempt, provider: given.provider, model: given.model, answer, usage: spent.usage, cost_usd: spent.cost_usd, ms };
+                let completed = LlmCompleted {
+                    step,
+                    attempt,
+                    provider: given.provider,
+                    model: given.model,
+                    answer,
+                    usage: spent.usage,
+                    cost_usd: spent.cost_usd,
+                    ms,
+                };
                 Answer { fact: completed.into(), blobs: blob.into_iter().collect() }
             }
             Err(fault) => {
-                let failed = LlmFailed { step, attempt, class: fault.class, message: fault.message, usage: spent.usage, cost_usd: spent.cost_usd, ms };
+                let failed = LlmFailed {
+                    step,
+                    attempt,
+                    class: fault.class,
+                    message: fault.message,
+                    usage: spent.usage,
+                    cost_usd: spent.cost_usd,
+                    ms,
+                };
                 Fact::from(failed).into()
             }
         }
@@ -198,8 +249,10 @@ async fn resolve(request: &Event, inputs: Values, context: &Context) -> Result<V
             None => given,
             Some(reference) => {
                 let bytes = context.log.get(&request.tenant, &reference.sha256, reference.size).await;
-                let bytes = bytes.map_err(|error| Fault { class: Class::Transient, message: format!("input `{name}`: {error}") })?;
-                value::restore(reference.form, bytes.to_vec()).map_err(|why| Fault { class: Class::InvalidInput, message: format!("input `{name}`: {why}") })?
+                let bytes = bytes
+                    .map_err(|error| Fault { class: Class::Transient, message: format!("input `{name}`: {error}") })?;
+                value::restore(reference.form, bytes.to_vec())
+                    .map_err(|why| Fault { class: Class::InvalidInput, message: format!("input `{name}`: {why}") })?
             }
         };
         resolved.insert(name, value);
@@ -208,7 +261,12 @@ async fn resolve(request: &Event, inputs: Values, context: &Context) -> Result<V
 }
 
 /// The offline provider: no model, no network, and it says so.
-async fn offline_answer(request: &Event, asked: &LlmRequested, inputs: &Values, context: &Context) -> Result<Given, Fault> {
+async fn offline_answer(
+    request: &Event,
+    asked: &LlmRequested,
+    inputs: &Values,
+    context: &Context,
+) -> Result<Given, Fault> {
     let task = &asked.task;
     let refuse = |message: String| Fault { class: Class::Permanent, message };
     let answer = match asked.purpose {
@@ -217,10 +275,20 @@ async fn offline_answer(request: &Event, asked: &LlmRequested, inputs: &Values, 
                 let why = "the offline provider has one plan for a goal and no other: it cannot mend one. Set OPENAI_API_KEY, or OPENAI_API_URL of a compatible server";
                 return Err(refuse(why.into()));
             }
-            let Some(reference) = &task.catalogue else { return Err(refuse("the call names no catalogue of verbs".into())) };
+            let Some(reference) = &task.catalogue else {
+                return Err(refuse("the call names no catalogue of verbs".into()));
+            };
             let catalogue = context.catalogues.fetch(context.log.as_ref(), &request.tenant, reference).await;
             let catalogue = catalogue.map_err(|error| Fault { class: Class::Transient, message: error.to_string() })?;
-            let files = task.files.iter().map(|file| offline::FileInfo { path: file.path.clone(), size: file.size, media_type: file.media_type.clone() }).collect();
+            let files = task
+                .files
+                .iter()
+                .map(|file| offline::FileInfo {
+                    path: file.path.clone(),
+                    size: file.size,
+                    media_type: file.media_type.clone(),
+                })
+                .collect();
             let ask = offline::Ask { goal: &task.goal, context: task.context.as_deref(), files, catalogue: &catalogue };
             let plan = offline::plan(&ask).map_err(|refusal| refuse(refusal.to_string()))?;
             serde_json::to_value(plan).map_err(|error| refuse(error.to_string()))?
@@ -241,4 +309,3 @@ async fn offline_answer(request: &Event, asked: &LlmRequested, inputs: &Values, 
 fn begin() -> Instant {
     Instant::now()
 }
-

@@ -37,7 +37,12 @@ pub enum Error {
 ///
 /// # Errors
 /// When the settings make no provider, or the consumer cannot be joined.
-pub async fn run(log: JetStream, config: &Config, worker_version: String, stop: CancellationToken) -> Result<(), Error> {
+pub async fn run(
+    log: JetStream,
+    config: &Config,
+    worker_version: String,
+    stop: CancellationToken,
+) -> Result<(), Error> {
     let brain = Brain::new(config).map_err(Error::Settings)?;
     Ok(nats::effect::run(Arc::new(log), Arc::new(brain), worker_version, stop).await?)
 }

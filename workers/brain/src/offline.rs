@@ -5,34 +5,34 @@
 //! files and catalogue always give the same plan. What the grammar doesn't know is refused, never
 //! guessed.
 
-mod token;
-mod cursor;
-mod deed;
-mod operand;
-mod condition;
-mod order;
-mod measure;
-mod phrase;
-mod question;
-mod rule;
 mod clause;
-mod scope;
-mod jq;
+mod compose;
+mod condition;
+mod cursor;
+mod data;
+mod deed;
+mod deliverable;
 mod draft;
 mod gather;
-mod compose;
-mod tally;
-mod data;
-mod prose;
-mod deliverable;
-pub mod table;
-mod template;
 mod instance;
+mod jq;
+mod measure;
+mod operand;
+mod order;
+mod phrase;
+mod prose;
+mod question;
+mod rule;
+mod scope;
+pub mod table;
+mod tally;
+mod template;
+mod token;
 
 use schemas::{catalogue::Catalogue, plan::Plan};
 
-pub use template::{Format, write};
 pub use instance::instance;
+pub use template::{Format, write};
 
 /// A goal and all that planning may look at.
 #[derive(Debug, Clone)]
@@ -70,11 +70,8 @@ pub struct Refusal {
 /// # Errors
 /// The first clause that the grammar, the files or the installed verbs don't allow.
 pub fn plan(ask: &Ask) -> Result<Plan, Refusal> {
-    let refuse = |fault: deed::Fault| Refusal {
-        clause: fault.clause,
-        reason: fault.reason,
-        known: table::known(ask.catalogue),
-    };
+    let refuse =
+        |fault: deed::Fault| Refusal { clause: fault.clause, reason: fault.reason, known: table::known(ask.catalogue) };
     let clauses = clause::parse(ask.goal, &ask.files).map_err(refuse)?;
     compose::compose(&clauses, ask).map_err(refuse)
 }

@@ -94,8 +94,13 @@ impl Provider {
         if self.endpoint == OPENAI {
             return Err(Failure::new(Class::Permanent, "no model is named: set OPENAI_MODEL, or ask with --model"));
         }
-        let config = genai::resolver::ProviderConfig::from_endpoint(Endpoint::from_owned(self.endpoint.clone())).with_auth(self.auth());
-        let names = self.client.all_model_names(AdapterKind::OpenAI, Some(config)).await.map_err(|error| self.failure(&error))?;
+        let config = genai::resolver::ProviderConfig::from_endpoint(Endpoint::from_owned(self.endpoint.clone()))
+            .with_auth(self.auth());
+        let names = self
+            .client
+            .all_model_names(AdapterKind::OpenAI, Some(config))
+            .await
+            .map_err(|error| self.failure(&error))?;
         let none = || Failure::new(Class::Permanent, format!("{} offers no model: set OPENAI_MODEL", self.endpoint));
         names.into_iter().next().ok_or_else(none)
     }
@@ -104,14 +109,24 @@ impl Provider {
     ///
     /// # Errors
     /// By what follows from it: transient, permanent, budget.
-    pub async fn ask<F: Future<Output = ()>>(&self, model: &str, messages: &[Message], json: bool, stop: &CancellationToken, live: impl Fn(&str) -> F) -> Result<Reply, Failure> {
+    pub async fn ask<F: Future<Output = ()>>(
+        &self,
+        model: &str,
+        messages: &[Message],
+        json: bool,
+        stop: &CancellationToken,
+        live: impl Fn(&str) -> F,
+    ) -> Result<Reply, Failure> {
         let target = ServiceTarget {
             endpoint: Endpoint::from_owned(self.endpoint.clone()),
             auth: self.auth(),
             model: ModelIden::new(AdapterKind::OpenAI, model),
         };
         let chat = ChatRequest::new(messages.iter().map(message).collect());
-        let mut options = ChatOptions::default().with_capture_usage(true).with_stream_header_timeout(FIRST_WORD).with_stream_read_timeout(NEXT_WORD);
+        let mut options = ChatOptions::default()
+            .with_capture_usage(true)
+            .with_stream_header_timeout(FIRST_WORD)
+            .with_stream_read_timeout(NEXT_WORD);
         if json {
             // The strict schema dialect knows no maps with free keys, which plans are made of: ask
             // for JSON and check the answer against the schema here.
@@ -136,7 +151,10 @@ impl Provider {
                     live(&chunk.content).await;
                     text.push_str(&chunk.content);
                     if text.len() > MOST_CHARS {
-                        return Err(Failure::new(Class::Permanent, format!("the answer is longer than {MOST_CHARS} bytes")));
+                        return Err(Failure::new(
+                            Class::Permanent,
+                            format!("the answer is longer than {MOST_CHARS} bytes"),
+                        ));
                     }
                 }
                 Some(Ok(ChatStreamEvent::End(end))) => {
@@ -149,8 +167,14 @@ impl Provider {
         let usage = usage.map_or_else(|| estimate(messages, &text), |said| of_provider(&said, messages, &text));
         match ended {
             None => Err(Failure { usage, ..Failure::new(Class::Transient, "the answer was cut off") }),
-            Some(Some(StopReason::ContentFilter(reason))) => Err(Failure { usage, ..Failure::new(Class::Permanent, format!("the provider's content filter ended the answer ({reason})")) }),
-            Some(Some(StopReason::MaxTokens(_))) => Err(Failure { usage, ..Failure::new(Class::Permanent, "the answer was cut at the model's limit of tokens") }),
+            Some(Some(StopReason::ContentFilter(reason))) => Err(Failure {
+                usage,
+                ..Failure::new(Class::Permanent, format!("the provider's content filter ended the answer ({reason})"))
+            }),
+            Some(Some(StopReason::MaxTokens(_))) => Err(Failure {
+                usage,
+                ..Failure::new(Class::Permanent, "the answer was cut at the model's limit of tokens")
+            }),
             Some(_) => Ok(Reply { text, usage }),
         }
     }
@@ -169,7 +193,11 @@ impl Provider {
         }
         let words: String = words.chars().take(600).collect();
         let message = match status {
-            Some(401 | 403) => format!("{} refuses the key ({}): check OPENAI_API_KEY. {words}", self.endpoint, status.unwrap_or_default()),
+            Some(401 | 403) => format!(
+                "{} refuses the key ({}): check OPENAI_API_KEY. {words}",
+                self.endpoint,
+                status.unwrap_or_default()
+            ),
             Some(404) => format!("{} does not know the model or the address (404). {words}", self.endpoint),
             Some(429) => format!("{} is asked too often, or the quota is used up (429). {words}", self.endpoint),
             Some(code) => format!("{} answered {code}. {words}", self.endpoint),
@@ -191,7 +219,9 @@ fn status_of(error: &genai::Error) -> Option<u16> {
     use genai::Error as E;
     match error {
         E::HttpError { status, .. } => Some(status.as_u16()),
-        E::WebModelCall { webc_error, .. } | E::WebAdapterCall { webc_error, .. } => webc_error.status().map(|status| status.as_u16()),
+        E::WebModelCall { webc_error, .. } | E::WebAdapterCall { webc_error, .. } => {
+            webc_error.status().map(|status| status.as_u16())
+        }
         E::WebStream { error, .. } => {
             let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
             while let Some(found) = source {

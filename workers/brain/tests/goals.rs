@@ -24,22 +24,42 @@ fn random_goals_give_the_bytes_computed_independently() {
         match result(&case, &catalogue) {
             Ok(made) if made == case.expected => {}
             Ok(made) => {
-                let text = |bytes: &BTreeMap<String, Vec<u8>>| bytes.iter().map(|(name, bytes)| format!("{name}: {}", String::from_utf8_lossy(bytes))).collect::<String>();
-                failed.push(format!("seed {seed}: {}\nmade:\n{}\nexpected:\n{}", case.goal, text(&made), text(&case.expected)));
+                let text = |bytes: &BTreeMap<String, Vec<u8>>| {
+                    bytes
+                        .iter()
+                        .map(|(name, bytes)| format!("{name}: {}", String::from_utf8_lossy(bytes)))
+                        .collect::<String>()
+                };
+                failed.push(format!(
+                    "seed {seed}: {}\nmade:\n{}\nexpected:\n{}",
+                    case.goal,
+                    text(&made),
+                    text(&case.expected)
+                ));
             }
             Err(fault) => failed.push(format!("seed {seed}: {}\n{fault}", case.goal)),
         }
     }
-    assert!(failed.is_empty(), "{} of {GOALS} goals, the first ones:\n{}", failed.len(), failed[..failed.len().min(5)].join("\n\n"));
+    assert!(
+        failed.is_empty(),
+        "{} of {GOALS} goals, the first ones:\n{}",
+        failed.len(),
+        failed[..failed.len().min(5)].join("\n\n")
+    );
 }
 
 fn result(case: &Case, catalogue: &Catalogue) -> Result<BTreeMap<String, Vec<u8>>, String> {
     let files = case
         .files
         .iter()
-        .map(|(path, bytes)| FileInfo { path: path.clone(), size: bytes.len() as u64, media_type: media_type(path).into() })
+        .map(|(path, bytes)| FileInfo {
+            path: path.clone(),
+            size: bytes.len() as u64,
+            media_type: media_type(path).into(),
+        })
         .collect();
-    let plan = plan(&Ask { goal: &case.goal, context: None, files, catalogue }).map_err(|refusal| refusal.to_string())?;
+    let plan =
+        plan(&Ask { goal: &case.goal, context: None, files, catalogue }).map_err(|refusal| refusal.to_string())?;
     check(&plan, catalogue)?;
     run(&plan, case, catalogue)
 }
@@ -101,7 +121,8 @@ fn run(plan: &Plan, case: &Case, catalogue: &Catalogue) -> Result<BTreeMap<Strin
             }
         }
         let object: Value = inputs.clone().into_iter().collect::<serde_json::Map<_, _>>().into();
-        jsonschema::validate(&verb.input, &object).map_err(|e| format!("{}: inputs: {}: {e}", step.id, e.instance_path()))?;
+        jsonschema::validate(&verb.input, &object)
+            .map_err(|e| format!("{}: inputs: {}: {e}", step.id, e.instance_path()))?;
         let made = match step.verb.as_str() {
             "ASK_USER_QUESTION" => answer(case, &inputs)?,
             "GENERATE" => {
@@ -137,7 +158,12 @@ fn native(verb: &str, inputs: Values, case: &Case) -> Result<Values, String> {
         .files
         .iter()
         .map(|(path, bytes)| {
-            let file = plugins::File { size: bytes.len() as u64, media_type: media_type(path).into(), bytes: Some(bytes.clone()), ..plugins::File::default() };
+            let file = plugins::File {
+                size: bytes.len() as u64,
+                media_type: media_type(path).into(),
+                bytes: Some(bytes.clone()),
+                ..plugins::File::default()
+            };
             (path.clone(), file)
         })
         .collect();
@@ -150,7 +176,13 @@ fn shipped() -> Catalogue {
     let verbs = plugins::SHIPPED.iter().map(|plugin| {
         let manifest: Value = toml::from_str(plugin.manifest).expect("a shipped manifest is TOML");
         let text = |key: &str| manifest[key].as_str().unwrap_or_default().to_string();
-        let literal = manifest["literal"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_string).collect();
+        let literal = manifest["literal"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_string)
+            .collect();
         let verb = Verb {
             name: text("name"),
             version: text("version"),

@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 
 const FILES: [&str; 6] = ["README.md", "a.csv", "b.csv", "a.txt", "data.json", "photo.png"];
 
-static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| catalogue(&["FILE_OPS", "TEXT_ANALYSIS", "DATA_TOOLKIT", "GENERATE", "ASK_USER_QUESTION"]));
+static CATALOGUE: LazyLock<Catalogue> =
+    LazyLock::new(|| catalogue(&["FILE_OPS", "TEXT_ANALYSIS", "DATA_TOOLKIT", "GENERATE", "ASK_USER_QUESTION"]));
 
 fn catalogue(verbs: &[&str]) -> Catalogue {
     let verb = |name: &&str| {
@@ -32,7 +33,8 @@ fn catalogue(verbs: &[&str]) -> Catalogue {
 }
 
 fn planned(goal: &str, catalogue: &Catalogue) -> Result<Plan, Refusal> {
-    let files = FILES.map(|path| FileInfo { path: path.into(), size: 1, media_type: schemas::value::media_type(path).into() });
+    let files =
+        FILES.map(|path| FileInfo { path: path.into(), size: 1, media_type: schemas::value::media_type(path).into() });
     plan(&Ask { goal, context: Some("some context"), files: files.to_vec(), catalogue })
 }
 
@@ -43,12 +45,17 @@ fn shape(goal: &str) -> (Vec<String>, Vec<String>) {
         let needs: Vec<&str> = step.needs().collect();
         format!("{} {}{}", step.id, step.verb, needs.iter().map(|id| format!(" <{id}")).collect::<String>())
     };
-    let delivered = plan.steps.iter().flat_map(|step| step.outputs.values()).filter_map(|output| output.deliverable.clone());
+    let delivered =
+        plan.steps.iter().flat_map(|step| step.outputs.values()).filter_map(|output| output.deliverable.clone());
     (plan.steps.iter().map(step).collect(), delivered.collect())
 }
 
 fn check(goal: &str, steps: &[&str], delivered: &[&str]) {
-    assert_eq!(shape(goal), (steps.iter().map(ToString::to_string).collect(), delivered.iter().map(ToString::to_string).collect()), "{goal}");
+    assert_eq!(
+        shape(goal),
+        (steps.iter().map(ToString::to_string).collect(), delivered.iter().map(ToString::to_string).collect()),
+        "{goal}"
+    );
 }
 
 fn delivers(goal: &str, delivered: &[&str]) {
@@ -93,14 +100,21 @@ fn words_refer_back() {
     check(
         "read a.csv and b.csv; compare both as c.json",
         &[
-            "read-a-csv FILE_OPS", "read-b-csv FILE_OPS", "convert-a-csv DATA_TOOLKIT <read-a-csv", "convert-b-csv DATA_TOOLKIT <read-b-csv",
+            "read-a-csv FILE_OPS",
+            "read-b-csv FILE_OPS",
+            "convert-a-csv DATA_TOOLKIT <read-a-csv",
+            "convert-b-csv DATA_TOOLKIT <read-b-csv",
             "compare-a-csv-b-csv DATA_TOOLKIT <convert-a-csv <convert-b-csv",
         ],
         &["c.json"],
     );
     check(
         "Ask \"Which?\" with choices a, b. Count the words in the answer as n.txt",
-        &["ask-which ASK_USER_QUESTION", "measure-answer TEXT_ANALYSIS <ask-which", "count-words-answer DATA_TOOLKIT <measure-answer"],
+        &[
+            "ask-which ASK_USER_QUESTION",
+            "measure-answer TEXT_ANALYSIS <ask-which",
+            "count-words-answer DATA_TOOLKIT <measure-answer",
+        ],
         &["n.txt"],
     );
     check(
@@ -111,10 +125,17 @@ fn words_refer_back() {
     // What was delivered before may be named like a file.
     check(
         "convert a.csv to JSON as b.json and count the rows in b.json as n.txt",
-        &["read-a-csv FILE_OPS", "convert-a-csv DATA_TOOLKIT <read-a-csv", "count-rows-b-json DATA_TOOLKIT <convert-a-csv"],
+        &[
+            "read-a-csv FILE_OPS",
+            "convert-a-csv DATA_TOOLKIT <read-a-csv",
+            "count-rows-b-json DATA_TOOLKIT <convert-a-csv",
+        ],
         &["b.json", "n.txt"],
     );
-    delivers("find the rows of a.csv where x = 1, save them as r.csv; count the lines in a.txt, count the words in a.txt and save both as n.json", &["r.csv", "n.json"]);
+    delivers(
+        "find the rows of a.csv where x = 1, save them as r.csv; count the lines in a.txt, count the words in a.txt and save both as n.json",
+        &["r.csv", "n.json"],
+    );
 }
 
 #[test]
@@ -166,7 +187,11 @@ fn what_can_not_be_done_is_refused() {
     refused("sort a.txt by name", "sort a.txt by name", "a table or JSON is needed");
     refused("analyse a.txt as report.pdf", "analyse a.txt as report.pdf", "only text, CSV and JSON");
     refused("count the words in a.txt as sub/x.txt", "count the words in a.txt as sub/x.txt", "plain file name");
-    refused("count the words in a.txt as x.txt and count the lines in a.txt as x.txt", "count the lines in a.txt as x.txt", "made twice");
+    refused(
+        "count the words in a.txt as x.txt and count the lines in a.txt as x.txt",
+        "count the lines in a.txt as x.txt",
+        "made twice",
+    );
     refused("convert a.csv to JSON as a.csv", "convert a.csv to JSON as a.csv", "doesn't end as JSON does");
     refused("write a report about a.csv", "write a report about a.csv", "without a model");
     refused("save the result as x.txt", "save the result as x.txt", "no result yet");
@@ -174,7 +199,11 @@ fn what_can_not_be_done_is_refused() {
 
 #[test]
 fn the_grammar_asks_the_catalogue() {
-    refused("fetch https://example.com/x and count the words in it", "fetch https://example.com/x", "needs the verb SCRAPE, which isn't installed");
+    refused(
+        "fetch https://example.com/x and count the words in it",
+        "fetch https://example.com/x",
+        "needs the verb SCRAPE, which isn't installed",
+    );
     let known = planned("nonsense", &CATALOGUE).expect_err("refused").known;
     assert!(known.contains(&"fetch URL (needs SCRAPE, not installed)".to_string()), "{known:?}");
     let more = catalogue(&["SCRAPE", "TEXT_ANALYSIS", "DATA_TOOLKIT"]);
@@ -188,7 +217,10 @@ fn the_grammar_asks_the_catalogue() {
 fn the_document_has_every_clause_with_its_verbs() {
     let document = include_str!("../../../docs/offline.md");
     for entry in brain::offline::table::TABLE {
-        let row = document.lines().find(|line| line.starts_with(&format!("| {} |", entry.name))).unwrap_or_else(|| panic!("no row for {}", entry.name));
+        let row = document
+            .lines()
+            .find(|line| line.starts_with(&format!("| {} |", entry.name)))
+            .unwrap_or_else(|| panic!("no row for {}", entry.name));
         assert!(entry.verbs.iter().all(|verb| row.contains(verb)), "{row}");
     }
 }
@@ -196,7 +228,11 @@ fn the_document_has_every_clause_with_its_verbs() {
 #[test]
 fn the_examples_of_the_document_are_planned() {
     let document = include_str!("../../../docs/offline.md");
-    let examples = document.split("Examples: ").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("the document has examples");
+    let examples = document
+        .split("Examples: ")
+        .nth(1)
+        .and_then(|rest| rest.split("\n\n").next())
+        .expect("the document has examples");
     let goals: Vec<&str> = examples.split('`').skip(1).step_by(2).collect();
     assert_eq!(goals.len(), 4);
     for goal in goals {

@@ -26,7 +26,11 @@ pub struct Capabilities {
 
 impl Capabilities {
     pub fn new(plugins: Vec<Plugin>, host: Host, parallel: usize) -> Self {
-        Self { plugins: plugins.into_iter().map(|plugin| (plugin.manifest.name.clone(), plugin)).collect(), host, parallel }
+        Self {
+            plugins: plugins.into_iter().map(|plugin| (plugin.manifest.name.clone(), plugin)).collect(),
+            host,
+            parallel,
+        }
     }
 
     async fn run(&self, request: &Event, asked: &PluginRequested, context: &Context) -> Result<Done, Failure> {
@@ -34,7 +38,8 @@ impl Capabilities {
             return Err(Failure::new(Class::Permanent, format!("there is no plugin for `{}`", asked.verb)));
         };
         if plugin.manifest.version != asked.version {
-            let message = format!("{} is here in version {}, not in {}", asked.verb, plugin.manifest.version, asked.version);
+            let message =
+                format!("{} is here in version {}, not in {}", asked.verb, plugin.manifest.version, asked.version);
             return Err(Failure::new(Class::Permanent, message));
         }
         let inputs = inputs(request, asked, plugin, context).await?;
@@ -90,14 +95,18 @@ impl Effect for Capabilities {
 
     async fn perform(&self, request: &Event, context: &Context) -> Answer {
         let Some(asked) = asked(request) else {
-            return self.failed(request, Class::Permanent, format!("`{}` is no plugin run", request.fact.kind())).into();
+            return self
+                .failed(request, Class::Permanent, format!("`{}` is no plugin run", request.fact.kind()))
+                .into();
         };
         let begun = Instant::now();
         let done = self.run(request, asked, context).await;
         let (step, attempt, ms) = (asked.step.clone(), asked.attempt, begun.elapsed().as_millis() as u64);
         match done {
             Ok(done) => completed(done, step, attempt, ms),
-            Err(failure) => Fact::from(PluginFailed { step, attempt, class: failure.class, message: failure.message, ms }).into(),
+            Err(failure) => {
+                Fact::from(PluginFailed { step, attempt, class: failure.class, message: failure.message, ms }).into()
+            }
         }
     }
 }
@@ -128,14 +137,20 @@ fn completed(done: Done, step: String, attempt: u32, ms: u64) -> Answer {
 }
 
 /// The inputs with their references resolved and their `{names}` replaced.
-async fn inputs(request: &Event, asked: &PluginRequested, plugin: &Plugin, context: &Context) -> Result<Values, Failure> {
+async fn inputs(
+    request: &Event,
+    asked: &PluginRequested,
+    plugin: &Plugin,
+    context: &Context,
+) -> Result<Values, Failure> {
     let mut resolved = Values::new();
     for (name, given) in &asked.inputs {
         let value = match Ref::from_value(given) {
             None => given.clone(),
             Some(reference) => {
                 let bytes = fetch(request, &reference, context, &format!("input `{name}`")).await?;
-                value::restore(reference.form, bytes).map_err(|why| Failure::new(Class::InvalidInput, format!("input `{name}`: {why}")))?
+                value::restore(reference.form, bytes)
+                    .map_err(|why| Failure::new(Class::InvalidInput, format!("input `{name}`: {why}")))?
             }
         };
         resolved.insert(name.clone(), value);
@@ -158,20 +173,37 @@ fn without(inputs: &Values, name: &str) -> Values {
 }
 
 /// The files of the mission's folder that the run may know of, with the bytes of those it reads.
-async fn files(request: &Event, asked: &PluginRequested, plugin: &Plugin, inputs: &Values, context: &Context) -> Result<BTreeMap<String, File>, Failure> {
+async fn files(
+    request: &Event,
+    asked: &PluginRequested,
+    plugin: &Plugin,
+    inputs: &Values,
+    context: &Context,
+) -> Result<BTreeMap<String, File>, Failure> {
     let mut files = BTreeMap::new();
     let mut bytes_left = MOST_BYTES;
     for (path, reference) in &asked.files {
         let bytes = if plugin.may_read(inputs, path) {
             let Some(left) = bytes_left.checked_sub(reference.size) else {
-                return Err(Failure::new(Class::InvalidInput, format!("the files of this run are more than {} MiB", MOST_BYTES >> 20)));
+                return Err(Failure::new(
+                    Class::InvalidInput,
+                    format!("the files of this run are more than {} MiB", MOST_BYTES >> 20),
+                ));
             };
             bytes_left = left;
             Some(fetch(request, reference, context, &format!("file `{path}`")).await?)
         } else {
             None
         };
-        files.insert(path.clone(), File { sha256: reference.sha256.clone(), size: reference.size, media_type: reference.media_type.clone(), bytes });
+        files.insert(
+            path.clone(),
+            File {
+                sha256: reference.sha256.clone(),
+                size: reference.size,
+                media_type: reference.media_type.clone(),
+                bytes,
+            },
+        );
     }
     Ok(files)
 }

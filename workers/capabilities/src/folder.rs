@@ -5,11 +5,7 @@ use schemas::{
     manifest::Files,
     value::{Value, Values, is_safe_path},
 };
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    path::Path,
-};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 /// What changed in a work folder.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -61,7 +57,8 @@ pub fn collect(
         }
     }
     let gone = |path: &&String| fs::symlink_metadata(root.join(path)).is_err();
-    changes.removed = placed.iter().filter(|(_, file)| file.bytes.is_some()).map(|(path, _)| path).filter(gone).cloned().collect();
+    changes.removed =
+        placed.iter().filter(|(_, file)| file.bytes.is_some()).map(|(path, _)| path).filter(gone).cloned().collect();
     Ok(changes)
 }
 
@@ -110,7 +107,8 @@ mod tests {
     fn declared_files_come_back_and_others_do_not() {
         let folder = tempfile::tempdir().expect("a folder");
         let bytes = |text: &str| File { bytes: Some(text.into()), ..File::default() };
-        let placed: BTreeMap<_, _> = [("a", bytes("1")), ("d/b", bytes("2")), ("c", bytes("3"))].map(|(p, f)| (p.to_owned(), f)).into();
+        let placed: BTreeMap<_, _> =
+            [("a", bytes("1")), ("d/b", bytes("2")), ("c", bytes("3"))].map(|(p, f)| (p.to_owned(), f)).into();
         place(folder.path(), placed.iter().map(|(p, f)| (p, f.bytes.as_deref().expect("given")))).expect("places");
         fs::write(folder.path().join("d/b"), "changed").expect("writes");
         fs::write(folder.path().join("new"), "new").expect("writes");
@@ -118,7 +116,10 @@ mod tests {
         fs::remove_file(folder.path().join("c")).expect("removes");
         let out = outputs(json!(["a", {"path": "d/b"}, "new"]));
         let changes = collect(folder.path(), &placed, &grants(), &out, 100).expect("collects");
-        assert_eq!(changes.written, [("d/b".to_owned(), b"changed".to_vec()), ("new".to_owned(), b"new".to_vec())].into());
+        assert_eq!(
+            changes.written,
+            [("d/b".to_owned(), b"changed".to_vec()), ("new".to_owned(), b"new".to_vec())].into()
+        );
         assert_eq!(changes.removed, ["c"]);
         let none = collect(folder.path(), &placed, &Files::default(), &out, 100).expect("nothing was granted");
         assert_eq!(none, Changes::default());
@@ -139,7 +140,8 @@ mod tests {
             ("none", "is not there"),
             ("../x", "is not a safe path"),
         ] {
-            let fault = collect(folder.path(), &BTreeMap::new(), &grants(), &outputs(json!(path)), 100).expect_err(path);
+            let fault =
+                collect(folder.path(), &BTreeMap::new(), &grants(), &outputs(json!(path)), 100).expect_err(path);
             assert!(fault.ends_with(why), "{path}: {fault}");
         }
     }
@@ -148,7 +150,8 @@ mod tests {
     fn large_files_are_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("big"), vec![0; 2049]).expect("writes");
-        let fault = collect(folder.path(), &BTreeMap::new(), &grants(), &outputs(json!("big")), 2048).expect_err("too large");
+        let fault =
+            collect(folder.path(), &BTreeMap::new(), &grants(), &outputs(json!("big")), 2048).expect_err("too large");
         assert!(fault.ends_with("is larger than 2 KiB"), "{fault}");
     }
 }

@@ -9,14 +9,14 @@
 //! Repeats: a run whose answer is not in the log is made again after a crash. \
 //! Never: code that is not the machine's own outside a sandbox.
 
-pub mod plugin;
-pub mod runtime;
-pub mod native;
-pub mod python;
-pub mod sandbox;
 mod effect;
 mod folder;
+pub mod native;
+pub mod plugin;
 mod process;
+pub mod python;
+pub mod runtime;
+pub mod sandbox;
 mod seccomp;
 
 pub use effect::Capabilities;

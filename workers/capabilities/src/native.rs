@@ -64,7 +64,8 @@ impl Native {
         let input = serde_json::to_vec(&call.run.inputs).map_err(|e| refused(format!("{name}: {e}")))?;
         let mut command = Command::new(&self.program);
         command.args([CHILD, name]).arg(limits.memory_mb.to_string()).arg(limits.seconds.to_string()).env_clear();
-        let bounds = Bounds { time: Duration::from_secs(limits.seconds.into()), output: u64::from(limits.output_kb) * 1024 };
+        let bounds =
+            Bounds { time: Duration::from_secs(limits.seconds.into()), output: u64::from(limits.output_kb) * 1024 };
         let ended = process::run(command, input, &bounds, call.cancel, call.log).await.map_err(|why| {
             let failure = stopped(name, limits, &why);
             if failure.class == Class::Permanent { refused(failure.message) } else { failure }
@@ -126,7 +127,9 @@ fn answer(mut args: impl Iterator<Item = OsString>) -> Result<(), String> {
     let verb = next()?;
     let number = |text: String| text.parse::<u64>().map_err(|e| e.to_string());
     let (memory, seconds) = (number(next()?)? * 1024 * 1024, number(next()?)?);
-    for (resource, limit) in [(Resource::As, memory), (Resource::Cpu, seconds), (Resource::Core, 0), (Resource::Fsize, 0)] {
+    for (resource, limit) in
+        [(Resource::As, memory), (Resource::Cpu, seconds), (Resource::Core, 0), (Resource::Fsize, 0)]
+    {
         setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) }).map_err(|e| e.to_string())?;
     }
     let code = plugins::native(&verb).ok_or_else(|| format!("no code for {verb}"))?;

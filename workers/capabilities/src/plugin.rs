@@ -48,7 +48,8 @@ impl Plugin {
                 Code::Files(files)
             }
         };
-        let compile = |schema, at: &str| jsonschema::validator_for(schema).map_err(|e| vec![Fault::new(at, e.to_string())]);
+        let compile =
+            |schema, at: &str| jsonschema::validator_for(schema).map_err(|e| vec![Fault::new(at, e.to_string())]);
         let (input, output) = (compile(&manifest.input, "/input")?, compile(&manifest.output, "/output")?);
         Ok(Self { manifest, input, output, code })
     }

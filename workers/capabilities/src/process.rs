@@ -1,6 +1,10 @@
 //! One child process from start to end: fed, listened to, bounded, and killed when it must be.
 
-use std::{io, process::{ExitStatus, Stdio}, time::Duration};
+use std::{
+    io,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{ChildStderr, Command},
@@ -76,7 +80,14 @@ pub async fn run(
     };
     let talk = async { Ok(listen(&mut stderr, log).await?) };
     let life = async {
-        let ((), stdout, last_line) = tokio::try_join!(async { feed.await; Ok(()) }, answer, talk)?;
+        let ((), stdout, last_line) = tokio::try_join!(
+            async {
+                feed.await;
+                Ok(())
+            },
+            answer,
+            talk
+        )?;
         Ok((stdout, last_line, child.wait().await?))
     };
     let ended = tokio::select! {
@@ -160,7 +171,10 @@ mod tests {
     async fn input_output_and_lines_go_their_ways() {
         let (ended, lines) = sh("cat; printf 'a\\n\\n\\033[1mb\\r\\nlast' >&2; exit 3", "hello", 5.0, 100).await;
         let ended = ended.expect("it ends");
-        assert_eq!((ended.status.code(), ended.stdout.as_slice(), ended.last_line.as_str()), (Some(3), &b"hello"[..], "last"));
+        assert_eq!(
+            (ended.status.code(), ended.stdout.as_slice(), ended.last_line.as_str()),
+            (Some(3), &b"hello"[..], "last")
+        );
         assert_eq!(lines, ["a", " [1mb", "last"]);
     }
 
@@ -179,7 +193,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_flood_of_lines_is_cut() {
-        let (ended, lines) = sh("head -c 3000000 /dev/zero | tr '\\0' x >&2; yes abcdefghi | head -n 200000 >&2", "", 20.0, 1).await;
+        let (ended, lines) =
+            sh("head -c 3000000 /dev/zero | tr '\\0' x >&2; yes abcdefghi | head -n 200000 >&2", "", 20.0, 1).await;
         assert!(ended.expect("it ends").status.success());
         assert_eq!(lines[0].len(), LINE);
         assert!(lines.iter().map(String::len).sum::<usize>() <= LINES + 100);

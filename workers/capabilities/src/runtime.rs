@@ -120,10 +120,15 @@ impl Host {
         if let State::Unavailable(reason) = self.state(plugin).await {
             return Err(Failure::new(Class::Permanent, format!("{name} is unavailable: {reason}")));
         }
-        let runtime = self.runtime(plugin).ok_or_else(|| Failure::new(Class::Permanent, format!("{name} is done by the agent itself")))?;
+        let runtime = self
+            .runtime(plugin)
+            .ok_or_else(|| Failure::new(Class::Permanent, format!("{name} is done by the agent itself")))?;
         let faults = check(&plugin.input, &mut run.inputs);
         if !faults.is_empty() {
-            return Err(Failure::new(Class::InvalidInput, format!("the inputs of {name} are wrong: {}", listed(&faults))));
+            return Err(Failure::new(
+                Class::InvalidInput,
+                format!("the inputs of {name} are wrong: {}", listed(&faults)),
+            ));
         }
         for (path, file) in &mut run.files {
             if !plugin.may_read(&run.inputs, path) {
@@ -146,7 +151,11 @@ impl Host {
 
 /// What a manifest may ask for and nobody can grant yet.
 fn ungrantable(permissions: &Permissions) -> Option<&'static str> {
-    let asks = [(&permissions.network, "network hosts"), (&permissions.env, "environment variables"), (&permissions.secrets, "secrets")];
+    let asks = [
+        (&permissions.network, "network hosts"),
+        (&permissions.env, "environment variables"),
+        (&permissions.secrets, "secrets"),
+    ];
     asks.into_iter().find(|(names, _)| !names.is_empty()).map(|(_, what)| what)
 }
 
@@ -200,10 +209,13 @@ fn granted(files: &Files, output_kb: u32, done: &Done) -> Result<(), String> {
 pub(crate) fn stopped(name: &str, limits: &manifest::Limits, why: &Stopped) -> Failure {
     match why {
         Stopped::Cancelled => Failure::new(Class::NotStarted, format!("{name} was stopped")),
-        Stopped::TimedOut => Failure::new(Class::Permanent, format!("{name} was stopped: it ran longer than {} s", limits.seconds)),
-        Stopped::TooMuch => {
-            Failure::new(Class::Permanent, format!("{name} was stopped: its answer is longer than {} KiB", limits.output_kb))
+        Stopped::TimedOut => {
+            Failure::new(Class::Permanent, format!("{name} was stopped: it ran longer than {} s", limits.seconds))
         }
+        Stopped::TooMuch => Failure::new(
+            Class::Permanent,
+            format!("{name} was stopped: its answer is longer than {} KiB", limits.output_kb),
+        ),
         Stopped::Io(e) => Failure::new(Class::Transient, format!("{name} could not be run: {e}")),
     }
 }

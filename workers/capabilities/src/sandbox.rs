@@ -65,7 +65,15 @@ impl Sandbox {
         // The shell opens the filter as descriptor 3 and becomes bubblewrap.
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "exec \"$@\" 3<\"$0\""]).arg(self.filter());
-        command.args(["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]);
+        command.args([
+            "bwrap",
+            "--unshare-all",
+            "--die-with-parent",
+            "--new-session",
+            "--cap-drop",
+            "ALL",
+            "--clearenv",
+        ]);
         command.args(["--uid", "65534", "--gid", "65534", "--hostname", "sandbox", "--seccomp", "3"]);
         system(&mut command)?;
         let memory = (u64::from(limits.memory_mb) * 1024 * 1024).to_string();
@@ -113,7 +121,8 @@ fn limited(limits: &Limits) -> String {
     let Limits { seconds, memory_mb, processes, output_kb } = limits;
     let memory = u64::from(*memory_mb) * 1024;
     let blocks = u64::from(*output_kb) * 2;
-    let mut line = format!("ulimit -c 0 && ulimit -n 256 && ulimit -v {memory} && ulimit -t {seconds} && ulimit -f {blocks} && ");
+    let mut line =
+        format!("ulimit -c 0 && ulimit -n 256 && ulimit -v {memory} && ulimit -t {seconds} && ulimit -f {blocks} && ");
     if counts_processes_by_namespace() {
         // One more for bubblewrap itself. Bash calls it -u, dash and busybox -p.
         let count = processes + 1;
@@ -181,7 +190,10 @@ mod tests {
     #[test]
     fn the_limits_are_a_shell_line() {
         let line = limited(&Limits { seconds: 5, memory_mb: 2, processes: 3, output_kb: 4 });
-        assert!(line.starts_with("ulimit -c 0 && ulimit -n 256 && ulimit -v 2048 && ulimit -t 5 && ulimit -f 8 && "), "{line}");
+        assert!(
+            line.starts_with("ulimit -c 0 && ulimit -n 256 && ulimit -v 2048 && ulimit -t 5 && ulimit -f 8 && "),
+            "{line}"
+        );
         assert!(line.ends_with("exec \"$@\""), "{line}");
     }
 }

@@ -1,8 +1,10 @@
 //! The system calls that no plugin needs.
 
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen::Dword, SeccompCmpOp::{Eq, MaskedEq, Ne}, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch, sock_filter,
+    BpfProgram, SeccompAction,
+    SeccompCmpArgLen::Dword,
+    SeccompCmpOp::{Eq, MaskedEq, Ne},
+    SeccompCondition, SeccompFilter, SeccompRule, TargetArch, sock_filter,
 };
 use std::collections::BTreeMap;
 
@@ -108,13 +110,20 @@ pub fn filter() -> Result<Vec<u8>, String> {
 }
 
 fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, String> {
-    let condition = |arg, op, value: i32| SeccompCondition::new(arg, Dword, op, value as u64 & 0xffff_ffff).map_err(|e| e.to_string());
+    let condition = |arg, op, value: i32| {
+        SeccompCondition::new(arg, Dword, op, value as u64 & 0xffff_ffff).map_err(|e| e.to_string())
+    };
     let rule = |conditions| SeccompRule::new(conditions).map_err(|e| e.to_string());
     let mut rules: BTreeMap<_, _> = DENIED.iter().map(|call| (*call, Vec::new())).collect();
     // Any new namespace, by any flag.
     let namespaces = [
-        libc::CLONE_NEWUSER, libc::CLONE_NEWNS, libc::CLONE_NEWPID, libc::CLONE_NEWNET, libc::CLONE_NEWIPC,
-        libc::CLONE_NEWUTS, libc::CLONE_NEWCGROUP,
+        libc::CLONE_NEWUSER,
+        libc::CLONE_NEWNS,
+        libc::CLONE_NEWPID,
+        libc::CLONE_NEWNET,
+        libc::CLONE_NEWIPC,
+        libc::CLONE_NEWUTS,
+        libc::CLONE_NEWCGROUP,
     ];
     let clone = namespaces
         .into_iter()

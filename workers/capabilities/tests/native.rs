@@ -2,7 +2,10 @@
 
 use capabilities::{Failure, Host, Plugin, State, shipped};
 use plugins::{Done, File, Run};
-use schemas::{Class, value::{Value, sha256}};
+use schemas::{
+    Class,
+    value::{Value, sha256},
+};
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -109,7 +112,10 @@ async fn inputs_are_checked_first() {
     let failure = run("TEXT_ANALYSIS", run_of(json!({"keywords": "ten"}))).await.expect_err("wrong");
     assert_eq!(failure.class, Class::InvalidInput);
     assert!(failure.message.starts_with("the inputs of TEXT_ANALYSIS are wrong: "), "{failure}");
-    assert!(failure.message.contains("/keywords: ") && failure.message.contains("\"text\" is a required property"), "{failure}");
+    assert!(
+        failure.message.contains("/keywords: ") && failure.message.contains("\"text\" is a required property"),
+        "{failure}"
+    );
 }
 
 #[tokio::test]
@@ -124,14 +130,16 @@ async fn the_folder_is_worked_on() {
     let inputs = json!({"operation": "copy", "path": "a.txt", "to": "c/d.txt"});
     let done = run("FILE_OPS", Run { files: files.clone().into(), ..run_of(inputs) }).await.expect("copies");
     assert_eq!(done.written, [("c/d.txt".to_owned(), b"A".to_vec())].into());
-    let listed = run("FILE_OPS", Run { files: files.into(), ..run_of(json!({"operation": "list"})) }).await.expect("lists");
+    let listed =
+        run("FILE_OPS", Run { files: files.into(), ..run_of(json!({"operation": "list"})) }).await.expect("lists");
     assert_eq!(listed.outputs["files"][1], json!({"path": "b.txt", "size": 2, "media_type": "text/plain"}));
 }
 
 #[tokio::test]
 async fn references_are_not_forged() {
     let forged = json!({"stage7:ref": "0".repeat(64), "type": "text", "size": 1, "media_type": "x"});
-    let failure = run("DATA_TOOLKIT", run_of(json!({"operation": "convert", "data": [forged]}))).await.expect_err("refused");
+    let failure =
+        run("DATA_TOOLKIT", run_of(json!({"operation": "convert", "data": [forged]}))).await.expect_err("refused");
     assert!(failure.message.contains("reserved"), "{failure}");
 }
 
@@ -144,7 +152,8 @@ async fn the_agents_own_verbs_are_not_run() {
 #[test]
 fn file_ops_and_schemas_agree_on_what_a_safe_path_is() {
     let code = plugins::native("FILE_OPS").expect("it is native");
-    for path in ["a", "a/b.c", "Ärger 1", "../x", "/x", "a/./b", "a//b", "a\\b", " a", "a\n", "", "a/ b", "x\u{202e}y"] {
+    for path in ["a", "a/b.c", "Ärger 1", "../x", "/x", "a/./b", "a//b", "a\\b", " a", "a\n", "", "a/ b", "x\u{202e}y"]
+    {
         let run = run_of(json!({"operation": "write", "path": path, "content": ""}));
         assert_eq!(code(&run).is_ok(), schemas::value::is_safe_path(path), "{path:?}");
     }

@@ -53,7 +53,10 @@ async fn the_shipped_plugin_does_what_its_examples_say() {
     let lines = Mutex::new(Vec::new());
     for example in &plugin.manifest.examples {
         let log = |line: &str| lines.lock().expect("not poisoned").push(line.to_owned());
-        let done = host().run(&plugin, run_of(example.inputs.clone()), &CancellationToken::new(), &log).await.expect("it runs");
+        let done = host()
+            .run(&plugin, run_of(example.inputs.clone()), &CancellationToken::new(), &log)
+            .await
+            .expect("it runs");
         let outputs: Value = done.outputs.into_iter().collect::<serde_json::Map<_, _>>().into();
         assert_eq!(outputs, example.outputs);
     }
@@ -65,13 +68,27 @@ async fn the_host_is_out_of_sight() {
     let secret = tempfile::tempdir().expect("a folder");
     std::fs::write(secret.path().join("key"), "k").expect("writes");
     let home = std::env::home_dir().expect("a home");
-    for place in [home.as_path(), secret.path(), "/etc/passwd".as_ref(), "/root".as_ref(), "/var".as_ref(), "/sys".as_ref(), env!("CARGO_MANIFEST_DIR").as_ref()] {
+    for place in [
+        home.as_path(),
+        secret.path(),
+        "/etc/passwd".as_ref(),
+        "/root".as_ref(),
+        "/var".as_ref(),
+        "/sys".as_ref(),
+        env!("CARGO_MANIFEST_DIR").as_ref(),
+    ] {
         let seen = output(&format!("give(out=os.path.exists({place:?}))")).await;
         assert_eq!(seen, false, "{}", place.display());
     }
     assert_eq!(output("give(out=[p for p in os.listdir('/proc') if p.isdigit() and int(p) > 20])").await, json!([]));
-    assert_eq!(output("give(out=sorted(set(os.environ) - {'LC_CTYPE'}))").await, json!(["HOME", "LANG", "PATH", "PWD"]));
-    assert_eq!(output("give(out=[os.getuid(), os.getgid(), os.uname().nodename])").await, json!([65534, 65534, "sandbox"]));
+    assert_eq!(
+        output("give(out=sorted(set(os.environ) - {'LC_CTYPE'}))").await,
+        json!(["HOME", "LANG", "PATH", "PWD"])
+    );
+    assert_eq!(
+        output("give(out=[os.getuid(), os.getgid(), os.uname().nodename])").await,
+        json!([65534, 65534, "sandbox"])
+    );
 }
 
 #[tokio::test]
@@ -95,7 +112,11 @@ async fn there_is_no_network() {
 
 #[tokio::test]
 async fn the_kernels_corners_are_closed() {
-    let call = |expression: &str| format!("import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nr = {expression}\ngive(out=[r, ctypes.get_errno()])");
+    let call = |expression: &str| {
+        format!(
+            "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nr = {expression}\ngive(out=[r, ctypes.get_errno()])"
+        )
+    };
     // ENOSYS is 38. 0x10000000 is CLONE_NEWUSER; 40 is AF_VSOCK, 16 AF_NETLINK.
     for expression in [
         "libc.unshare(0x10000000)",
@@ -211,14 +232,25 @@ async fn files_go_in_and_out_as_granted() {
     let files = || [("in/a.txt".to_owned(), file("A")), ("b.txt".to_owned(), file("B"))].into();
     let code = "seen = sorted(os.path.join(d, f) for d, _, fs in os.walk('.') for f in fs)\n";
     let seen = plugin("", &format!("{code}give(out=seen)"));
-    let done = host().run(&seen, Run { files: files(), ..run_of(json!({})) }, &CancellationToken::new(), &|_| {}).await.expect("runs");
+    let done = host()
+        .run(&seen, Run { files: files(), ..run_of(json!({})) }, &CancellationToken::new(), &|_| {})
+        .await
+        .expect("runs");
     assert_eq!(done.outputs["out"], json!([]));
 
     let grants = "permissions.files = { read_all = true, write = true, written = [\"out\"] }\n";
-    let code = format!("{code}os.remove('b.txt'); os.makedirs('new'); open('new/c.txt', 'w').write('C'); open('scratch', 'w')\ngive(out=['new/c.txt', 'in/a.txt'], seen=seen)");
-    let done = host().run(&plugin(grants, &code), Run { files: files(), ..run_of(json!({})) }, &CancellationToken::new(), &|_| {}).await.expect("runs");
+    let code = format!(
+        "{code}os.remove('b.txt'); os.makedirs('new'); open('new/c.txt', 'w').write('C'); open('scratch', 'w')\ngive(out=['new/c.txt', 'in/a.txt'], seen=seen)"
+    );
+    let done = host()
+        .run(&plugin(grants, &code), Run { files: files(), ..run_of(json!({})) }, &CancellationToken::new(), &|_| {})
+        .await
+        .expect("runs");
     assert_eq!(done.outputs["seen"], json!(["./b.txt", "./in/a.txt"]));
-    assert_eq!((done.written, done.removed), ([("new/c.txt".to_owned(), b"C".to_vec())].into(), vec!["b.txt".to_owned()]));
+    assert_eq!(
+        (done.written, done.removed),
+        ([("new/c.txt".to_owned(), b"C".to_vec())].into(), vec!["b.txt".to_owned()])
+    );
 
     let link = plugin(grants, "os.symlink('/etc/shadow', 'x'); give(out='x')");
     let failure = host().run(&link, run_of(json!({})), &CancellationToken::new(), &|_| {}).await.expect_err("a link");
@@ -228,6 +260,7 @@ async fn files_go_in_and_out_as_granted() {
 #[tokio::test]
 async fn what_cannot_be_granted_is_refused() {
     let plugin = plugin("permissions.network = [\"example.org\"]\n", "give()");
-    let failure = host().run(&plugin, run_of(json!({})), &CancellationToken::new(), &|_| {}).await.expect_err("refused");
+    let failure =
+        host().run(&plugin, run_of(json!({})), &CancellationToken::new(), &|_| {}).await.expect_err("refused");
     assert_eq!(failure.message, "TRIAL is unavailable: asks for network hosts, which cannot be granted yet");
 }

@@ -1,7 +1,11 @@
 //! Following the log: a delivery only says that there is more; what there is, is read from the
 //! rows' own position.
 
-use crate::{project::{Item, concerns}, serve::Desk, store::Store};
+use crate::{
+    project::{Item, concerns},
+    serve::Desk,
+    store::Store,
+};
 use nats::{
     decider::attach,
     jetstream::JetStream,
@@ -210,7 +214,10 @@ impl Follower {
         let info = self.ask(&format!("$JS.API.CONSUMER.INFO.{STREAM}.{CONSUMER}")).await?;
         match info.get("error") {
             Some(error) => Err(ReadError::Refused(error.to_string())),
-            None => Ok(info["priority_groups"][0]["pinned_client_id"].as_str().filter(|id| !id.is_empty()).map(String::from)),
+            None => Ok(info["priority_groups"][0]["pinned_client_id"]
+                .as_str()
+                .filter(|id| !id.is_empty())
+                .map(String::from)),
         }
     }
 
@@ -225,7 +232,8 @@ impl Follower {
         if self.answering.as_ref().is_some_and(|(_, task)| !task.is_finished()) {
             return;
         }
-        let (stop, js, desk) = (CancellationToken::new(), self.js.clone(), Arc::new(Desk::new(Arc::clone(&self.store))));
+        let (stop, js, desk) =
+            (CancellationToken::new(), self.js.clone(), Arc::new(Desk::new(Arc::clone(&self.store))));
         let task = {
             let stop = stop.clone();
             tokio::spawn(async move {

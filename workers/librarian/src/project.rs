@@ -24,8 +24,16 @@ pub struct Item {
 pub fn concerns(kind: &str) -> bool {
     matches!(
         kind,
-        "plan.accepted" | "step.assigned" | "step.retried" | "step.cancelled" | "step.failed" | "step.completed" | "step.faulted"
-            | "llm.requested" | "llm.completed" | "llm.failed"
+        "plan.accepted"
+            | "step.assigned"
+            | "step.retried"
+            | "step.cancelled"
+            | "step.failed"
+            | "step.completed"
+            | "step.faulted"
+            | "llm.requested"
+            | "llm.completed"
+            | "llm.failed"
     ) || kind.starts_with("mission.")
 }
 
@@ -36,11 +44,16 @@ pub fn apply(rows: &Transaction<'_>, item: &Item) -> Result<()> {
         mission::created(rows, event, created)?;
     }
     let id = subject.mission.to_string();
-    let found = rows.prepare_cached("SELECT n FROM mission WHERE id = ?1 AND tenant = ?2")?.query_row(params![id, subject.tenant.as_str()], |row| row.get(0)).optional()?;
+    let found = rows
+        .prepare_cached("SELECT n FROM mission WHERE id = ?1 AND tenant = ?2")?
+        .query_row(params![id, subject.tenant.as_str()], |row| row.get(0))
+        .optional()?;
     // Of a mission whose beginning can't be read there is nothing to show.
     let Some(n): Option<i64> = found else { return Ok(()) };
-    rows.prepare_cached("UPDATE mission SET events = events + 1, last_seq = ?2, updated = max(updated, ?3) WHERE n = ?1")?
-        .execute(params![n, item.seq.cast_signed(), item.time.map_or(0, |time| time.0)])?;
+    rows.prepare_cached(
+        "UPDATE mission SET events = events + 1, last_seq = ?2, updated = max(updated, ?3) WHERE n = ?1",
+    )?
+    .execute(params![n, item.seq.cast_signed(), item.time.map_or(0, |time| time.0)])?;
     rows.prepare_cached("INSERT INTO kind (mission, writer, kind, events) VALUES (?1, ?2, ?3, 1) ON CONFLICT DO UPDATE SET events = events + 1")?
         .execute(params![n, subject.writer.as_str(), subject.kind])?;
     match &item.event {
@@ -66,7 +79,9 @@ fn word(row: &Row<'_>, event: &Event) -> Result<()> {
         Fact::StepFailed(said) => row.failed(&said.step, said.attempt),
         Fact::StepCompleted(said) => row.completed(said),
         Fact::LlmRequested(said) => row.asked(event.id, said),
-        Fact::LlmCompleted(said) => row.answered(event, Ok((&said.provider, &said.model)), said.usage, said.cost_usd, said.ms),
+        Fact::LlmCompleted(said) => {
+            row.answered(event, Ok((&said.provider, &said.model)), said.usage, said.cost_usd, said.ms)
+        }
         Fact::LlmFailed(said) => row.answered(event, Err(()), said.usage, said.cost_usd, said.ms),
         Fact::MissionRetried(said) => row.reopened(said),
         Fact::MissionPausing(_) => row.goes("pausing"),

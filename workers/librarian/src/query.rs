@@ -79,7 +79,8 @@ impl Query {
     /// # Errors
     /// `invalid_json` or `invalid_request`, saying what would be right.
     pub fn parse(body: &[u8]) -> Result<Self, Refusal> {
-        let asked: Value = serde_json::from_slice(body).map_err(|e| Refusal::new("invalid_json", format!("ask with {FORMS}: {e}")))?;
+        let asked: Value =
+            serde_json::from_slice(body).map_err(|e| Refusal::new("invalid_json", format!("ask with {FORMS}: {e}")))?;
         serde_json::from_value(asked).map_err(|e| Refusal::new("invalid_request", format!("{e}; ask with {FORMS}")))
     }
 }
@@ -106,10 +107,18 @@ fn list(rows: &Connection, tenant: &Tenant, asked: &List) -> Result<Page, Refusa
         given.push(status.as_str().to_string().into());
     }
     if let Some(after) = asked.after {
-        let found = rows.query_row("SELECT n FROM mission WHERE id = ?1 AND tenant = ?2", [after.to_string(), tenant.to_string()], |row| row.get::<_, i64>(0));
+        let found = rows.query_row(
+            "SELECT n FROM mission WHERE id = ?1 AND tenant = ?2",
+            [after.to_string(), tenant.to_string()],
+            |row| row.get::<_, i64>(0),
+        );
         let found = found.optional().map_err(unavailable)?;
         sql.push_str(" AND n < ?");
-        given.push(found.ok_or_else(|| Refusal::new("invalid_request", format!("`after`: there is no mission {after}")))?.into());
+        given.push(
+            found
+                .ok_or_else(|| Refusal::new("invalid_request", format!("`after`: there is no mission {after}")))?
+                .into(),
+        );
     }
     sql.push_str(" ORDER BY n DESC LIMIT ?");
     page(rows, &sql, given, limit)
@@ -118,11 +127,14 @@ fn list(rows: &Connection, tenant: &Tenant, asked: &List) -> Result<Page, Refusa
 fn search(rows: &Connection, tenant: &Tenant, asked: &Search) -> Result<Page, Refusal> {
     let limit = limit(asked.limit)?;
     // Quoted, nothing in a word is an operator.
-    let words: Vec<String> = asked.text.split_whitespace().map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
+    let words: Vec<String> =
+        asked.text.split_whitespace().map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
     if words.is_empty() {
         return Err(Refusal::new("invalid_request", "`text` is blank: say what to look for"));
     }
-    let sql = format!("{COLUMNS} FROM mission_text JOIN mission ON n = mission_text.rowid WHERE mission_text MATCH ? AND tenant = ? ORDER BY rank, n DESC LIMIT ?");
+    let sql = format!(
+        "{COLUMNS} FROM mission_text JOIN mission ON n = mission_text.rowid WHERE mission_text MATCH ? AND tenant = ? ORDER BY rank, n DESC LIMIT ?"
+    );
     let mut found = page(rows, &sql, vec![words.join(" ").into(), tenant.as_str().to_string().into()], limit)?;
     // Ranks move as missions come: there is no place to go on from.
     found.next = None;
@@ -163,7 +175,11 @@ fn mission(row: &Row<'_>) -> rusqlite::Result<Mission> {
         goal: row.get("goal")?,
         kind: row.get("kind")?,
         status: row.get("status")?,
-        cost: Cost { usd: row.get("usd")?, tokens: Tokens { input: unsigned("input")?, output: unsigned("output")? }, estimated: row.get("estimated")? },
+        cost: Cost {
+            usd: row.get("usd")?,
+            tokens: Tokens { input: unsigned("input")?, output: unsigned("output")? },
+            estimated: row.get("estimated")?,
+        },
         progress: Progress { done: row.get("done")?, total: row.get("total")? },
         created: Time(row.get("created")?),
         updated: Time(row.get("updated")?),

@@ -31,7 +31,9 @@ impl Service for Desk {
             store.read(|rows| query::answer(rows, &tenant, &asked))
         });
         match asked.await {
-            Ok(Ok(page)) => Answer { headers: Vec::new(), payload: serde_json::to_vec(&page).expect("rows serialise").into() },
+            Ok(Ok(page)) => {
+                Answer { headers: Vec::new(), payload: serde_json::to_vec(&page).expect("rows serialise").into() }
+            }
             Ok(Err(refusal)) => refuse(&refusal),
             Err(_) => self.broken(),
         }

@@ -76,7 +76,11 @@ impl Store {
     /// Makes sure that the rows are about this log, which reaches to `last`: else they are emptied.
     pub fn belong_to(&self, log: &str, last: u64) -> Result<()> {
         let mut writer = self.writer();
-        let known = writer.query_row("SELECT name, position FROM log", [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))).optional()?;
+        let known = writer
+            .query_row("SELECT name, position FROM log", [], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+            })
+            .optional()?;
         if known.is_some_and(|(name, position)| name == log && position.cast_unsigned() <= last) {
             return Ok(());
         }

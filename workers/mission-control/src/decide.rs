@@ -22,6 +22,12 @@ pub fn next(state: &State) -> Option<Due> {
             .or_else(|| step::next(state))
             .or_else(|| life::budget(state))
             // Nothing begins, ends or waits while the mission stands still.
-            .or_else(|| if state.stands_still() { None } else { life::wait(state).or_else(|| work::assign(state)).or_else(|| life::end(state)) }),
+            .or_else(|| {
+                if state.stands_still() {
+                    None
+                } else {
+                    life::wait(state).or_else(|| work::assign(state)).or_else(|| life::end(state))
+                }
+            }),
     }
 }

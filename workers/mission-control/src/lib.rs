@@ -11,8 +11,8 @@
 //! Never: says how a step is done.
 
 pub mod decide;
-pub mod plan;
 pub mod intake;
+pub mod plan;
 pub mod role;
 
 use schemas::{Event, Writer, fact::Tail};
@@ -34,7 +34,15 @@ impl Decider for Control {
         match writer {
             Writer::User | Writer::Control | Writer::Traffic => true,
             Writer::Agent => {
-                matches!(kind, "plan.proposed" | "step.completed" | "step.faulted" | "question.asked" | "budget.short" | "agent.halted")
+                matches!(
+                    kind,
+                    "plan.proposed"
+                        | "step.completed"
+                        | "step.faulted"
+                        | "question.asked"
+                        | "budget.short"
+                        | "agent.halted"
+                )
             }
             // Every answer of the brain, whoever asked: for what it cost.
             Writer::Brain => matches!(tail, Tail::Answer { .. }),

@@ -10,12 +10,12 @@
 //! be lost silently, so it is a fault, whether the verb's schema is closed or not.
 
 mod fault;
-mod shape;
-mod kind;
 mod interface;
-mod source;
+mod kind;
 mod order;
 mod part;
+mod shape;
+mod source;
 
 use fault::Faults;
 use interface::Interface;
@@ -91,7 +91,10 @@ fn index<'d>(drafts: &'d [Draft], scope: &Scope, faults: &mut Faults) -> HashMap
         if first != i {
             faults.add(format!("/steps/{i}/id"), format!("{} is the id of /steps/{first} already", fault::shown(id)));
         } else if scope.parent.is_none() && (scope.step)(id).is_some() {
-            faults.add(format!("/steps/{i}/id"), format!("{} is the id of another step of this mission", fault::shown(id)));
+            faults.add(
+                format!("/steps/{i}/id"),
+                format!("{} is the id of another step of this mission", fault::shown(id)),
+            );
         }
     }
     index
@@ -106,23 +109,38 @@ fn check_steps(drafts: &[Draft], scope: &Scope, faults: &mut Faults) {
     for (i, draft) in drafts.iter().enumerate() {
         let (step, at) = (&draft.step, format!("/steps/{i}"));
         match scope.catalogue.verb(&step.verb) {
-            Some(verb) => interfaces.entry(&verb.name).or_insert_with(|| Interface::new(verb)).check(draft, &at, faults),
+            Some(verb) => {
+                interfaces.entry(&verb.name).or_insert_with(|| Interface::new(verb)).check(draft, &at, faults)
+            }
             None if step.verb.is_empty() => {}
             None => {
-                faults.add(format!("{at}/verb"), format!("unknown verb {}; known are {known}", fault::shown(&step.verb)));
+                faults
+                    .add(format!("{at}/verb"), format!("unknown verb {}; known are {known}", fault::shown(&step.verb)));
                 if step.description.trim().is_empty() {
-                    faults.add(format!("{at}/description"), "missing: a verb that is not known must be described, so that another way can be found");
+                    faults.add(
+                        format!("{at}/description"),
+                        "missing: a verb that is not known must be described, so that another way can be found",
+                    );
                 }
             }
         }
         if let Some(role) = step.role.as_deref().filter(|role| !roles.is_empty() && !roles.contains_key(*role)) {
-            faults.add(format!("{at}/role"), format!("unknown role {}; known are {}", fault::shown(role), fault::list(roles.keys())));
+            faults.add(
+                format!("{at}/role"),
+                format!("unknown role {}; known are {}", fault::shown(role), fault::list(roles.keys())),
+            );
         }
         for (name, output) in &step.outputs {
             let Some(file) = output.deliverable.as_deref() else { continue };
             let place = || format!("{at}/outputs/{}/deliverable", fault::token(name));
             if !is_safe_name(file) {
-                faults.add(place(), format!("{} cannot be the name of a file: give a plain name without folders, such as `report.md`", fault::shown(file)));
+                faults.add(
+                    place(),
+                    format!(
+                        "{} cannot be the name of a file: give a plain name without folders, such as `report.md`",
+                        fault::shown(file)
+                    ),
+                );
             } else if !names.insert(file) {
                 faults.add(place(), format!("two outputs would become the file {}", fault::shown(file)));
             }

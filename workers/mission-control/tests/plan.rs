@@ -21,7 +21,8 @@ use std::{collections::BTreeSet, sync::LazyLock};
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let plugins = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins");
     let folders = std::fs::read_dir(plugins).expect("the shipped plugins");
-    let manifests = folders.filter_map(|folder| std::fs::read_to_string(folder.expect("readable").path().join("plugin.toml")).ok());
+    let manifests =
+        folders.filter_map(|folder| std::fs::read_to_string(folder.expect("readable").path().join("plugin.toml")).ok());
     let shipped = manifests.map(|text| {
         let value: Value = toml::from_str(&text).expect("a manifest is TOML");
         Manifest::from_value(&value).expect("a shipped manifest is right").verb()
@@ -75,7 +76,8 @@ fn the_tables_hold() {
 
 fn check(name: &str, case: &Value) {
     let plan = case.get("plan").cloned().unwrap_or_else(|| json!({"steps": case["steps"]}));
-    let mission: Vec<Step> = case.get("mission").map(|steps| serde_json::from_value(steps.clone()).expect(name)).unwrap_or_default();
+    let mission: Vec<Step> =
+        case.get("mission").map(|steps| serde_json::from_value(steps.clone()).expect(name)).unwrap_or_default();
     let max_steps = case.get("max_steps").and_then(Value::as_u64).unwrap_or(10_000) as usize;
     let result = judge(&plan, &mission, case.get("parent").and_then(Value::as_str), max_steps);
     if let Some(expected) = case.get("faults").map(|faults| faults.as_array().expect("a list")) {
@@ -98,7 +100,9 @@ fn check(name: &str, case: &Value) {
 
 fn chain(n: usize) -> Value {
     let step = |i: usize| match i {
-        0 => json!({"id": "s0", "verb": "THINK", "inputs": {"prompt": {"value": "Begin"}}, "outputs": {"text": {"type": "string"}}}),
+        0 => {
+            json!({"id": "s0", "verb": "THINK", "inputs": {"prompt": {"value": "Begin"}}, "outputs": {"text": {"type": "string"}}})
+        }
         _ => json!({
             "id": format!("s{i}"), "verb": "THINK",
             "inputs": {"prompt": {"value": "Go on after {before}"}, "before": {"from": format!("s{}", i - 1), "output": "text"}},
@@ -138,7 +142,10 @@ fn faults_fit_into_an_event_however_many_and_long_they_are() {
 
 #[test]
 fn the_ids_of_a_sub_plan_are_new_and_short_enough_at_any_depth() {
-    let mut mission: Vec<Step> = serde_json::from_value(json!([{"id": "p".repeat(60), "verb": "ACCOMPLISH", "inputs": {"goal": {"value": "x"}}}])).expect("steps");
+    let mut mission: Vec<Step> = serde_json::from_value(
+        json!([{"id": "p".repeat(60), "verb": "ACCOMPLISH", "inputs": {"goal": {"value": "x"}}}]),
+    )
+    .expect("steps");
     for _ in 0..12 {
         let parent = mission.last().expect("there is one").id.clone();
         let plan = judge(&chain(20), &mission, Some(&parent), 10_000).expect("nothing is wrong");
@@ -154,13 +161,37 @@ fn the_ids_of_a_sub_plan_are_new_and_short_enough_at_any_depth() {
 
 /// Any JSON, now and then with the names that plans are made of.
 fn any_json() -> impl Strategy<Value = Value> {
-    let word = prop::sample::select(vec!["a", "b", "_plan", "THINK", "MEET", "text", "prompt", "{b}", "../x", "string", "", "seats"]);
+    let word = prop::sample::select(vec![
+        "a", "b", "_plan", "THINK", "MEET", "text", "prompt", "{b}", "../x", "string", "", "seats",
+    ]);
     let leaf = prop_oneof![
-        Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i32>().prop_map(Value::from), any::<f64>().prop_map(|n| json!(n)), word.prop_map(Value::from),
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        any::<f64>().prop_map(|n| json!(n)),
+        word.prop_map(Value::from),
     ];
-    let key = prop::sample::select(vec!["id", "verb", "inputs", "outputs", "value", "from", "output", "after", "deliverable", "type", "prompt", "b", "~/", "stage7:ref"]);
+    let key = prop::sample::select(vec![
+        "id",
+        "verb",
+        "inputs",
+        "outputs",
+        "value",
+        "from",
+        "output",
+        "after",
+        "deliverable",
+        "type",
+        "prompt",
+        "b",
+        "~/",
+        "stage7:ref",
+    ]);
     leaf.prop_recursive(4, 64, 6, move |inner| {
-        prop_oneof![prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from), prop::collection::btree_map(key.clone(), inner, 0..6).prop_map(|map| json!(map))]
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::btree_map(key.clone(), inner, 0..6).prop_map(|map| json!(map))
+        ]
     })
 }
 

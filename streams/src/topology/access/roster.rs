@@ -2,19 +2,10 @@
 
 use super::{Grants, User, Zone};
 
-const READ_LOG: &[&str] = &[
-    "$JS.API.DIRECT.GET.MISSIONS",
-    "$JS.API.DIRECT.GET.MISSIONS.>",
-    "$JS.API.STREAM.INFO.MISSIONS",
-];
-const READ_REGISTRY: &[&str] = &[
-    "$JS.API.DIRECT.GET.REGISTRY",
-    "$JS.API.DIRECT.GET.REGISTRY.>",
-];
-const ARTIFACTS: &[&str] = &[
-    "stage7.artifact.*.*.*",
-    "$JS.API.DIRECT.GET.ARTIFACTS.stage7.artifact.>",
-];
+const READ_LOG: &[&str] =
+    &["$JS.API.DIRECT.GET.MISSIONS", "$JS.API.DIRECT.GET.MISSIONS.>", "$JS.API.STREAM.INFO.MISSIONS"];
+const READ_REGISTRY: &[&str] = &["$JS.API.DIRECT.GET.REGISTRY", "$JS.API.DIRECT.GET.REGISTRY.>"];
+const ARTIFACTS: &[&str] = &["stage7.artifact.*.*.*", "$JS.API.DIRECT.GET.ARTIFACTS.stage7.artifact.>"];
 
 pub const USERS: [User; 9] = [
     User {
@@ -62,11 +53,7 @@ pub const USERS: [User; 9] = [
         consumers: &["agent-steps"],
         grants: Some(Grants {
             publish: &[
-                &[
-                    "stage7.mission.*.*.*.agent.>",
-                    "stage7.registry.agent.>",
-                    "stage7.telemetry.agent.>",
-                ],
+                &["stage7.mission.*.*.*.agent.>", "stage7.registry.agent.>", "stage7.telemetry.agent.>"],
                 READ_LOG,
                 READ_REGISTRY,
                 ARTIFACTS,
@@ -98,11 +85,7 @@ pub const USERS: [User; 9] = [
         consumers: &["projector"],
         grants: Some(Grants {
             publish: &[
-                &[
-                    "stage7.mission.*.*.*.librarian.>",
-                    "stage7.registry.librarian.>",
-                    "stage7.telemetry.librarian.>",
-                ],
+                &["stage7.mission.*.*.*.librarian.>", "stage7.registry.librarian.>", "stage7.telemetry.librarian.>"],
                 READ_LOG,
                 READ_REGISTRY,
                 ARTIFACTS,

@@ -1,6 +1,10 @@
 //! ACCOMPLISH: a plan for the mission, for a step of its own, or around a failed step.
 
-use super::{Desk, call::{self, Call}, input};
+use super::{
+    Desk,
+    call::{self, Call},
+    input,
+};
 use crate::prompt;
 use schemas::{
     Fault,

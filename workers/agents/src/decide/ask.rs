@@ -30,7 +30,8 @@ fn question(desk: &Desk, task: &Task, inputs: &Values) -> Result<QuestionAsked, 
     };
     let choices = match given("choices") {
         None => Vec::new(),
-        Some(list) => serde_json::from_value::<Vec<String>>(list.clone()).map_err(|_| "input `choices` must be a list of texts")?,
+        Some(list) => serde_json::from_value::<Vec<String>>(list.clone())
+            .map_err(|_| "input `choices` must be a list of texts")?,
     };
     if matches!(answer, AnswerType::Choice | AnswerType::Choices) && choices.is_empty() {
         return Err("input `choices` is missing: there is nothing to choose from".into());
@@ -38,7 +39,10 @@ fn question(desk: &Desk, task: &Task, inputs: &Values) -> Result<QuestionAsked, 
     let expires = match given("expires") {
         None => None,
         Some(after) => {
-            let seconds = after.as_f64().filter(|seconds| *seconds > 0.0).ok_or("input `expires` must be a number of seconds above 0")?;
+            let seconds = after
+                .as_f64()
+                .filter(|seconds| *seconds > 0.0)
+                .ok_or("input `expires` must be a number of seconds above 0")?;
             desk.state.about().map(|about| about.time.after_seconds(seconds))
         }
     };

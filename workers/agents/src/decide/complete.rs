@@ -46,7 +46,13 @@ pub fn with_files(desk: &Desk, task: &Task, mut outputs: Values, files: Vec<Deli
     due
 }
 
-fn end(desk: &Desk, task: &Task, outputs: &Values, folder: &mut Folder, more: impl FnOnce(&mut StepCompleted, &mut Folder)) -> Due {
+fn end(
+    desk: &Desk,
+    task: &Task,
+    outputs: &Values,
+    folder: &mut Folder,
+    more: impl FnOnce(&mut StepCompleted, &mut Folder),
+) -> Due {
     let mut completed = StepCompleted {
         step: task.step.clone(),
         attempt: task.attempt,
@@ -61,7 +67,8 @@ fn end(desk: &Desk, task: &Task, outputs: &Values, folder: &mut Folder, more: im
         let Some(value) = outputs.get(name) else {
             let given = input::quoted(outputs.keys());
             let given = if given.is_empty() { "nothing" } else { &given };
-            let message = format!("output `{name}`, which becomes the file `{file}`, is missing: {} gave {given}", task.verb);
+            let message =
+                format!("output `{name}`, which becomes the file `{file}`, is missing: {} gave {given}", task.verb);
             return faulted(task, Class::Permanent, message);
         };
         let (reference, blob) = stored(value, file);

@@ -57,7 +57,8 @@ pub fn template(step: Option<&Step>, inputs: &Values, name: &str) -> Option<Stri
 
 /// The constants of a step that name another of its inputs in braces.
 pub fn templates(step: Option<&Step>, inputs: &Values) -> Vec<String> {
-    let names_another = |name: &String, text: &str| inputs.keys().any(|other| other != name && text.contains(&format!("{{{other}}}")));
+    let names_another =
+        |name: &String, text: &str| inputs.keys().any(|other| other != name && text.contains(&format!("{{{other}}}")));
     let constants = step.iter().flat_map(|step| &step.inputs).filter(|(_, input)| matches!(input, Input::Value(_)));
     constants
         .map(|(name, _)| name)

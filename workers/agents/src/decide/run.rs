@@ -1,6 +1,10 @@
 //! Verbs of the capabilities worker: a plugin run, and one repair of its inputs.
 
-use super::{Desk, call::{self, Call}, faulted, input};
+use super::{
+    Desk,
+    call::{self, Call},
+    faulted, input,
+};
 use crate::prompt;
 use schemas::{
     Class, Value,

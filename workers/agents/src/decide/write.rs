@@ -1,6 +1,10 @@
 //! THINK and GENERATE: one model call, whose answer is the step's output.
 
-use super::{Desk, call::{self, Call}, complete, input};
+use super::{
+    Desk,
+    call::{self, Call},
+    complete, input,
+};
 use crate::prompt;
 use schemas::{
     Value,

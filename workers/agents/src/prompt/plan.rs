@@ -52,7 +52,14 @@ pub fn system(catalogue: &Catalogue, planner: Option<&Role>) -> String {
     out.push_str(RULES);
     out.push_str("\nVerbs:\n");
     for verb in catalogue.verbs.values() {
-        let _ = write!(out, "\n{}: {}\n inputs:\n{} outputs:\n{}", verb.name, verb.description, fields(&verb.input), fields(&verb.output));
+        let _ = write!(
+            out,
+            "\n{}: {}\n inputs:\n{} outputs:\n{}",
+            verb.name,
+            verb.description,
+            fields(&verb.input),
+            fields(&verb.output)
+        );
         if !verb.literal.is_empty() {
             let _ = writeln!(out, " Braces stay as they are in: {}.", verb.literal.join(", "));
         }
@@ -67,7 +74,12 @@ pub fn system(catalogue: &Catalogue, planner: Option<&Role>) -> String {
 }
 
 /// What is to be reached, with all that is known about it.
-pub fn goal<'m>(job: &Job, maker: Option<&Step>, failed: Option<&Step>, messages: impl Iterator<Item = &'m str>) -> String {
+pub fn goal<'m>(
+    job: &Job,
+    maker: Option<&Step>,
+    failed: Option<&Step>,
+    messages: impl Iterator<Item = &'m str>,
+) -> String {
     let mut out = match failed {
         None => format!("Goal:\n{}\n", job.goal),
         Some(step) => recovery(job, step),
@@ -86,10 +98,16 @@ pub fn goal<'m>(job: &Job, maker: Option<&Step>, failed: Option<&Step>, messages
         }
     }
     if let Some(step) = maker.filter(|step| !step.outputs.is_empty()) {
-        out.push_str("\nThe plan must make these outputs, each as an output of one of its steps under just this name:\n");
+        out.push_str(
+            "\nThe plan must make these outputs, each as an output of one of its steps under just this name:\n",
+        );
         for (name, output) in &step.outputs {
             let kind = if output.kind.is_empty() { "any" } else { &output.kind };
-            let file = output.deliverable.as_ref().map(|file| format!("; with \"deliverable\": \"{file}\"")).unwrap_or_default();
+            let file = output
+                .deliverable
+                .as_ref()
+                .map(|file| format!("; with \"deliverable\": \"{file}\""))
+                .unwrap_or_default();
             let _ = writeln!(out, "- {name}: {kind}. {}{file}", output.description);
         }
     }
@@ -108,7 +126,11 @@ fn recovery(job: &Job, failed: &Step) -> String {
     }
     let sources: BTreeSet<String> = failed.inputs.values().filter_map(source).collect();
     if !sources.is_empty() {
-        let _ = write!(out, "\nIts sources are there, and your steps may take from them too: {}\n", sources.into_iter().collect::<Vec<_>>().join(", "));
+        let _ = write!(
+            out,
+            "\nIts sources are there, and your steps may take from them too: {}\n",
+            sources.into_iter().collect::<Vec<_>>().join(", ")
+        );
     }
     if let Some(context) = &job.context {
         let _ = write!(out, "\nIt is a part of this goal:\n{context}\n");
@@ -126,5 +148,8 @@ fn source(input: &Input) -> Option<String> {
 /// What was wrong with a plan.
 pub fn rejected(faults: &[Fault]) -> String {
     let list: Vec<String> = faults.iter().map(|fault| format!("- {fault}")).collect();
-    format!("That plan can't be carried out:\n{}\n\nEach place is a JSON pointer into your plan. Give the whole plan again, without these faults.", list.join("\n"))
+    format!(
+        "That plan can't be carried out:\n{}\n\nEach place is a JSON pointer into your plan. Give the whole plan again, without these faults.",
+        list.join("\n")
+    )
 }

@@ -23,7 +23,8 @@ const WRITERS: [(&str, Writer); 6] = [
 #[test]
 fn the_conversations_go_as_written() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/agents/decision");
-    let mut paths: Vec<_> = std::fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("readable").path()).collect();
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("readable").path()).collect();
     paths.sort();
     assert!(!paths.is_empty());
     for path in paths {
@@ -58,7 +59,11 @@ fn converse(name: &str, script: &[Value]) {
                 }
                 let data = entry.get("data").map(|data| named(data, &log)).unwrap_or_default();
                 fits(&found.fact.to_value(), &data, &format!("{name}: {kind}"));
-                assert_eq!(found.blobs.len() as u64, entry.get("blobs").map_or(found.blobs.len() as u64, |n| n.as_u64().expect("a number")), "{name}");
+                assert_eq!(
+                    found.blobs.len() as u64,
+                    entry.get("blobs").map_or(found.blobs.len() as u64, |n| n.as_u64().expect("a number")),
+                    "{name}"
+                );
                 if let Some(cause) = entry.get("because").map(|cause| named(cause, &log)) {
                     assert_eq!(found.causation.map(|id| id.to_string()).as_deref(), cause.as_str(), "{name}: {kind}");
                 }
@@ -101,7 +106,9 @@ fn named(value: &Value, log: &Log) -> Value {
         Value::Array(all) => all.iter().map(|one| named(one, log)).collect(),
         Value::Object(all) => match all.get("xs") {
             Some(length) => "x".repeat(length.as_u64().expect("a length") as usize).into(),
-            None => all.iter().map(|(key, one)| (key.clone(), named(one, log))).collect::<serde_json::Map<_, _>>().into(),
+            None => {
+                all.iter().map(|(key, one)| (key.clone(), named(one, log))).collect::<serde_json::Map<_, _>>().into()
+            }
         },
         other => other.clone(),
     }

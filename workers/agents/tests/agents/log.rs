@@ -22,13 +22,19 @@ use uuid::Uuid;
 pub static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
     let plugins = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins");
     let folders = std::fs::read_dir(plugins).expect("the shipped plugins");
-    let manifests = folders.filter_map(|folder| std::fs::read_to_string(folder.expect("readable").path().join("plugin.toml")).ok());
+    let manifests =
+        folders.filter_map(|folder| std::fs::read_to_string(folder.expect("readable").path().join("plugin.toml")).ok());
     let verbs = manifests.map(|text| {
         let value: Value = toml::from_str(&text).expect("a manifest is TOML");
         let verb = Manifest::from_value(&value).expect("a shipped manifest is right").verb();
         (verb.name.clone(), verb)
     });
-    let role = |prompt: &str| Role { description: prompt.into(), responsibilities: vec![], prompt: prompt.into(), verbs: vec![] };
+    let role = |prompt: &str| Role {
+        description: prompt.into(),
+        responsibilities: vec![],
+        prompt: prompt.into(),
+        verbs: vec![],
+    };
     let roles = [("coordinator", role("You plan.")), ("creative", role("You write."))];
     Arc::new(Catalogue { verbs: verbs.collect(), roles: roles.map(|(name, role)| (name.to_string(), role)).into() })
 });
@@ -76,7 +82,11 @@ impl Log {
             let about = about.as_ref().expect("something is due");
             let event = Event { seq, time: Time(1_000 * seq as i64), ..due.event(about, Writer::Agent) };
             assert!(self.events.iter().all(|other| other.id != event.id), "`{}` was said before", due.fact.kind());
-            assert!(due.causation.is_some_and(|cause| self.events.iter().any(|other| other.id == cause)), "`{}` has no cause", due.fact.kind());
+            assert!(
+                due.causation.is_some_and(|cause| self.events.iter().any(|other| other.id == cause)),
+                "`{}` has no cause",
+                due.fact.kind()
+            );
             said.push((event.id, due));
             self.append(event);
         }
@@ -118,7 +128,9 @@ impl Log {
 /// The word with these data.
 pub fn fact(kind: &str, data: &Value) -> Fact {
     let bytes = serde_json::to_vec(data).expect("JSON");
-    Fact::from_bytes(kind, &bytes).unwrap_or_else(|| panic!("no word `{kind}`")).unwrap_or_else(|e| panic!("{kind} {data}: {e}"))
+    Fact::from_bytes(kind, &bytes)
+        .unwrap_or_else(|| panic!("no word `{kind}`"))
+        .unwrap_or_else(|e| panic!("{kind} {data}: {e}"))
 }
 
 fn merge(into: &mut Value, from: &Value) {

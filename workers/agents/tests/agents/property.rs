@@ -25,7 +25,9 @@ fn input(verb: &str, step: usize) -> Value {
     match verb {
         "THINK" => json!({"prompt": value(json!(format!("p{step}")))}),
         "TEXT_ANALYSIS" => json!({"text": value(json!("t"))}),
-        "FILE_OPS" => json!({"operation": value(json!("append")), "path": value(json!("f")), "content": value(json!("c"))}),
+        "FILE_OPS" => {
+            json!({"operation": value(json!("append")), "path": value(json!("f")), "content": value(json!("c"))})
+        }
         "ASK_USER_QUESTION" => json!({"question": value(json!("?")), "expires": value(json!(60))}),
         _ => json!({"message": value(json!("m"))}),
     }
@@ -36,14 +38,22 @@ impl World {
         let mut log = Log::default();
         log.created(&json!({"budget": budget}));
         let steps: Vec<_> = verbs.iter().map(|i| VERBS[i % VERBS.len()]).collect();
-        let plan: Vec<_> = steps.iter().enumerate().map(|(i, verb)| json!({"id": format!("s{i}"), "verb": verb, "inputs": input(verb, i)})).collect();
+        let plan: Vec<_> = steps
+            .iter()
+            .enumerate()
+            .map(|(i, verb)| json!({"id": format!("s{i}"), "verb": verb, "inputs": input(verb, i)}))
+            .collect();
         let mut world = Self { log, steps, attempts: BTreeMap::new(), paused: false };
         world.control("plan.accepted", json!({"step": "_plan", "plan": {"steps": plan}}));
         world
     }
 
     fn control(&mut self, kind: &str, data: Value) {
-        let tail = if kind == "step.cancelled" { Tail::Step(data["step"].as_str().expect("a step").into()) } else { Tail::Bare };
+        let tail = if kind == "step.cancelled" {
+            Tail::Step(data["step"].as_str().expect("a step").into())
+        } else {
+            Tail::Bare
+        };
         self.log.say(Writer::Control, fact(kind, &data), tail);
     }
 
@@ -54,9 +64,14 @@ impl World {
     /// Requests of the agents, answered ones too.
     fn requests(&self) -> Vec<Event> {
         let all = self.log.events.iter().filter(|event| event.writer == Writer::Agent);
-        all.filter(|event| matches!(event.fact, Fact::LlmRequested(_) | Fact::PluginRequested(_) | Fact::QuestionAsked(_) | Fact::TimerSet(_)))
-            .cloned()
-            .collect()
+        all.filter(|event| {
+            matches!(
+                event.fact,
+                Fact::LlmRequested(_) | Fact::PluginRequested(_) | Fact::QuestionAsked(_) | Fact::TimerSet(_)
+            )
+        })
+        .cloned()
+        .collect()
     }
 
     fn answered(&self, request: EventId) -> bool {
@@ -70,15 +85,27 @@ impl World {
         let failed = |step: &str, attempt: u32| json!({"step": step, "attempt": attempt, "class": class, "message": "no", "ms": 1, "usage": {"input": 1, "output": 1}, "cost_usd": 0.01});
         let (writer, kind, data) = match &request.fact {
             Fact::LlmRequested(said) if how > 0 => (Writer::Brain, "llm.failed", failed(&said.step, said.attempt)),
-            Fact::LlmRequested(said) => (Writer::Brain, "llm.completed", json!({
-                "step": said.step, "attempt": said.attempt, "provider": "p", "model": "m", "ms": 1,
-                "answer": format!("to {}", said.step), "usage": {"input": 1, "output": 1}, "cost_usd": 0.01,
-            })),
-            Fact::PluginRequested(said) if how > 0 => (Writer::Capability, "plugin.failed", failed(&said.step, said.attempt)),
-            Fact::PluginRequested(said) => (Writer::Capability, "plugin.completed", json!({
-                "step": said.step, "attempt": said.attempt, "outputs": {"path": format!("of {}", said.step)}, "ms": 1,
-            })),
-            Fact::QuestionAsked(_) => return self.user("question.answered", json!({"question": request.id.to_string(), "answer": "yes"})),
+            Fact::LlmRequested(said) => (
+                Writer::Brain,
+                "llm.completed",
+                json!({
+                    "step": said.step, "attempt": said.attempt, "provider": "p", "model": "m", "ms": 1,
+                    "answer": format!("to {}", said.step), "usage": {"input": 1, "output": 1}, "cost_usd": 0.01,
+                }),
+            ),
+            Fact::PluginRequested(said) if how > 0 => {
+                (Writer::Capability, "plugin.failed", failed(&said.step, said.attempt))
+            }
+            Fact::PluginRequested(said) => (
+                Writer::Capability,
+                "plugin.completed",
+                json!({
+                    "step": said.step, "attempt": said.attempt, "outputs": {"path": format!("of {}", said.step)}, "ms": 1,
+                }),
+            ),
+            Fact::QuestionAsked(_) => {
+                return self.user("question.answered", json!({"question": request.id.to_string(), "answer": "yes"}));
+            }
             _ => (Writer::Timer, "timer.fired", json!({"at": "2000-01-01T00:00:00Z"})),
         };
         self.log.say(writer, fact(kind, &data), tail);
@@ -109,7 +136,10 @@ impl World {
             }
             9 => {
                 let Some(attempt) = self.attempts.get(&step).copied() else { return };
-                self.control("step.cancelled", json!({"step": name, "attempt": attempt, "class": "transient", "reason": "slow"}));
+                self.control(
+                    "step.cancelled",
+                    json!({"step": name, "attempt": attempt, "class": "transient", "reason": "slow"}),
+                );
             }
             10 if self.paused => {
                 self.paused = false;

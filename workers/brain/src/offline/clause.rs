@@ -10,10 +10,8 @@ use super::{FileInfo, operand, phrase, rule, table};
 /// # Errors
 /// The first clause that no rule reads to its end.
 pub fn parse(goal: &str, files: &[FileInfo]) -> Result<Vec<Clause>, Fault> {
-    let tokens = tokens(goal, files).map_err(|at| Fault {
-        clause: excerpt(&goal[at..]),
-        reason: "the quotation mark is never closed".into(),
-    })?;
+    let tokens = tokens(goal, files)
+        .map_err(|at| Fault { clause: excerpt(&goal[at..]), reason: "the quotation mark is never closed".into() })?;
     let mut cursor = Cursor::new(&tokens);
     let mut clauses: Vec<Clause> = Vec::new();
     phrase::separator(&mut cursor);
@@ -52,7 +50,11 @@ fn clause(cursor: &mut Cursor, goal: &str, before: Option<&Deed>) -> Result<Clau
     let whole = until_stop(cursor, goal, start);
     Err(match furthest {
         Some(best) => Fault {
-            reason: format!("“{}” is not understood there{}", until_stop(&best, goal, best.place(goal.len())), table::hint(&whole)),
+            reason: format!(
+                "“{}” is not understood there{}",
+                until_stop(&best, goal, best.place(goal.len())),
+                table::hint(&whole)
+            ),
             clause: whole,
         },
         None => Fault { reason: format!("it is none of the clauses known here{}", table::hint(&whole)), clause: whole },

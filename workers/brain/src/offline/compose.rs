@@ -27,19 +27,23 @@ pub struct Composer<'a> {
 /// # Errors
 /// The first clause that can't be done with these files and verbs.
 pub fn compose(clauses: &[Clause], ask: &Ask) -> Result<Plan, Fault> {
-    let mut composer = Composer { draft: Draft::new(ask.catalogue, &ask.files), scope: Scope::default(), context: ask.context, at: 0 };
+    let mut composer =
+        Composer { draft: Draft::new(ask.catalogue, &ask.files), scope: Scope::default(), context: ask.context, at: 0 };
     let mut loose: Vec<(usize, Made)> = Vec::new();
     for (at, clause) in clauses.iter().enumerate() {
         composer.at = at;
         // `write a letter and save it as letter.txt`: the next clause names what this one makes.
-        let next = clauses.get(at + 1).filter(|next| matches!(next.deed, Deed::Save(_))).and_then(|next| next.sink.as_deref());
+        let next =
+            clauses.get(at + 1).filter(|next| matches!(next.deed, Deed::Save(_))).and_then(|next| next.sink.as_deref());
         let made = composer.clause(clause, next).map_err(|reason| Fault { clause: clause.text.clone(), reason })?;
         loose.extend(made.into_iter().map(|made| (at, made)));
     }
     // What nobody uses and nobody named is still what the person asked for.
     for (at, made) in loose {
         if let Some(name) = made.default.filter(|_| composer.draft.is_loose(&made.thing)) {
-            composer.deliver_as(&made.thing, &name).map_err(|reason| Fault { clause: clauses[at].text.clone(), reason })?;
+            composer
+                .deliver_as(&made.thing, &name)
+                .map_err(|reason| Fault { clause: clauses[at].text.clone(), reason })?;
         }
     }
     Ok(composer.draft.plan())
@@ -61,7 +65,8 @@ impl Composer<'_> {
             self.deliver(&one.thing, name)?;
             made = vec![Made { default: None, ..one }];
         }
-        let plural = matches!(clause.deed, Deed::Filter { .. } | Deed::Sort { .. } | Deed::Take { .. } | Deed::Columns { .. });
+        let plural =
+            matches!(clause.deed, Deed::Filter { .. } | Deed::Sort { .. } | Deed::Take { .. } | Deed::Columns { .. });
         for Made { thing, .. } in &made {
             match clause.deed {
                 Deed::Ask { .. } => self.scope.answered(thing.clone(), self.at),
@@ -78,7 +83,8 @@ impl Composer<'_> {
             Deed::Save(_) => ".".into(),
             Deed::Count { .. } | Deed::Measure { .. } => {
                 let mut labels: Vec<&str> = things.iter().map(|thing| thing.label.as_str()).collect();
-                let fields: Vec<String> = labels.iter().enumerate().map(|(nth, label)| format!("{}: .[{nth}]", jq::literal(label))).collect();
+                let fields: Vec<String> =
+                    labels.iter().enumerate().map(|(nth, label)| format!("{}: .[{nth}]", jq::literal(label))).collect();
                 labels.sort_unstable();
                 labels.dedup();
                 if labels.len() < things.len() {
@@ -100,7 +106,8 @@ impl Composer<'_> {
             Deed::Measure { what, measure } => self.measure(what, measure),
             Deed::Analyse { what, facet } => self.analyse(what, *facet),
             Deed::Query { what, jq } => self.each(std::slice::from_ref(what), Wanted::Any, |composer, thing, _| {
-                let (name, description) = (format!("query-{}", thing.label), format!("Query {} with {jq}", thing.label));
+                let (name, description) =
+                    (format!("query-{}", thing.label), format!("Query {} with {jq}", thing.label));
                 Ok((composer.draft.query(&name, description, &thing, jq.clone(), Shape::Data, "any")?, Some("json")))
             }),
             Deed::Filter { what, condition, keep } => {
@@ -169,7 +176,9 @@ impl Composer<'_> {
             Source::Data => vec![self.scope.data().or_else(|reason| self.draft.only_file().map_err(|_| reason))?],
             Source::Answer => vec![self.scope.answer()?],
             Source::File(name) => vec![self.draft.file(name)?],
-            Source::TheFile => vec![self.draft.only_file().or_else(|reason| self.scope.it(wanted).map_err(|_| reason))?],
+            Source::TheFile => {
+                vec![self.draft.only_file().or_else(|reason| self.scope.it(wanted).map_err(|_| reason))?]
+            }
             Source::Url(url) => vec![self.fetch(url)?],
             Source::Quoted(text) if self.draft.has_file(text) => vec![self.draft.file(text)?],
             Source::Quoted(text) => vec![self.quoted(text, "text")?],
@@ -190,7 +199,15 @@ impl Composer<'_> {
         if !text.contains('{') {
             return Ok(thing);
         }
-        let nothing = Thing { input: Input::value(Vec::<schemas::Value>::new()), shape: Shape::Data, label: label.into() };
-        self.draft.query(label, format!("The {label} as it stands in the goal"), &nothing, jq::literal(text), Shape::Text, "string")
+        let nothing =
+            Thing { input: Input::value(Vec::<schemas::Value>::new()), shape: Shape::Data, label: label.into() };
+        self.draft.query(
+            label,
+            format!("The {label} as it stands in the goal"),
+            &nothing,
+            jq::literal(text),
+            Shape::Text,
+            "string",
+        )
     }
 }

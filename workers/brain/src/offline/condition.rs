@@ -6,7 +6,23 @@ use super::phrase;
 use super::token::Kind;
 
 const WHERE: &[&str] = &[
-    "where the", "where", "whose", "for which", "in which", "that have a", "that have", "which have", "having", "with a", "with", "when", "that", "which", "by", "for", "on",
+    "where the",
+    "where",
+    "whose",
+    "for which",
+    "in which",
+    "that have a",
+    "that have",
+    "which have",
+    "having",
+    "with a",
+    "with",
+    "when",
+    "that",
+    "which",
+    "by",
+    "for",
+    "on",
 ];
 
 /// A condition with its opening word. `lines`: tests are about the line, no column is named.
@@ -14,7 +30,14 @@ pub fn clause(cursor: &mut Cursor, lines: bool) -> Option<Condition> {
     cursor.attempt(|cursor| {
         let opened = cursor.eat(WHERE).is_some();
         // `filter a.txt containing x`: without an opening word only these can't mean anything else.
-        let plain = cursor.sees_any(&["containing", "including", "starting with", "beginning with", "ending with", "ending in"]);
+        let plain = cursor.sees_any(&[
+            "containing",
+            "including",
+            "starting with",
+            "beginning with",
+            "ending with",
+            "ending in",
+        ]);
         if opened || lines || plain { condition(cursor, lines) } else { None }
     })
 }
@@ -58,8 +81,31 @@ fn test(cursor: &mut Cursor, lines: bool, last: Option<&str>) -> Option<Test> {
 /// each of them.
 fn test_follows(cursor: &Cursor) -> bool {
     const STARTS: &[&str] = &[
-        "is", "are", "isn't", "aren't", "does not", "doesn't", "not", "contains", "contain", "containing", "starts with", "begins with", "ends with",
-        "equals", "exceeds", "over", "above", "under", "below", "at least", "at most", "more than", "less than", "greater than", "between",
+        "is",
+        "are",
+        "isn't",
+        "aren't",
+        "does not",
+        "doesn't",
+        "not",
+        "contains",
+        "contain",
+        "containing",
+        "starts with",
+        "begins with",
+        "ends with",
+        "equals",
+        "exceeds",
+        "over",
+        "above",
+        "under",
+        "below",
+        "at least",
+        "at most",
+        "more than",
+        "less than",
+        "greater than",
+        "between",
     ];
     let mut cursor = cursor.clone();
     column(&mut cursor).is_some() && (cursor.is(&Kind::Sign) || cursor.sees_any(STARTS))
@@ -81,7 +127,10 @@ pub fn column(cursor: &mut Cursor) -> Option<String> {
 
 fn relation(cursor: &mut Cursor) -> Option<(Relation, bool)> {
     cursor.attempt(|cursor| {
-        let denied = cursor.eat(&["is not", "isn't", "are not", "aren't", "was not", "wasn't", "does not", "doesn't", "do not", "don't", "not"]);
+        let denied = cursor.eat(&[
+            "is not", "isn't", "are not", "aren't", "was not", "wasn't", "does not", "doesn't", "do not", "don't",
+            "not",
+        ]);
         let copula = denied.is_some_and(|word| word.starts_with(['i', 'a', 'w']))
             || (denied.is_none() && cursor.eat(&["is", "are", "was", "were"]).is_some());
         let (relation, flipped) = related(cursor).or_else(|| {
@@ -114,21 +163,45 @@ fn related(cursor: &mut Cursor) -> Option<(Relation, bool)> {
             Relation::Between(low, value(cursor)?)
         } else if cursor.eat(&["one of the", "one of", "any of", "among", "either"]).is_some() {
             Relation::OneOf(values(cursor)?)
-        } else if cursor.eat(&["greater than or equal to", "more than or equal to", "at least", "no less than", "no fewer than"]).is_some() {
+        } else if cursor
+            .eat(&["greater than or equal to", "more than or equal to", "at least", "no less than", "no fewer than"])
+            .is_some()
+        {
             Relation::Beyond { above: true, equal: true, value: value(cursor)? }
-        } else if cursor.eat(&["less than or equal to", "at most", "no more than", "no greater than", "up to"]).is_some() {
+        } else if cursor
+            .eat(&["less than or equal to", "at most", "no more than", "no greater than", "up to"])
+            .is_some()
+        {
             Relation::Beyond { above: false, equal: true, value: value(cursor)? }
         } else if cursor
-            .eat(&["greater than", "more than", "larger than", "bigger than", "higher than", "later than", "over", "above", "after", "exceeding", "exceeds"])
+            .eat(&[
+                "greater than",
+                "more than",
+                "larger than",
+                "bigger than",
+                "higher than",
+                "later than",
+                "over",
+                "above",
+                "after",
+                "exceeding",
+                "exceeds",
+            ])
             .is_some()
         {
             Relation::Beyond { above: true, equal: false, value: value(cursor)? }
-        } else if cursor.eat(&["less than", "smaller than", "lower than", "fewer than", "earlier than", "under", "below", "before"]).is_some() {
+        } else if cursor
+            .eat(&["less than", "smaller than", "lower than", "fewer than", "earlier than", "under", "below", "before"])
+            .is_some()
+        {
             Relation::Beyond { above: false, equal: false, value: value(cursor)? }
         } else if cursor.eat(&["containing", "contains", "contain", "including", "includes", "include"]).is_some() {
             cursor.eat(&["the word", "the text"]);
             Relation::Contains(value(cursor)?)
-        } else if cursor.eat(&["starting with", "starts with", "start with", "beginning with", "begins with", "begin with"]).is_some() {
+        } else if cursor
+            .eat(&["starting with", "starts with", "start with", "beginning with", "begins with", "begin with"])
+            .is_some()
+        {
             Relation::Starts(value(cursor)?)
         } else if cursor.eat(&["ending with", "ends with", "end with", "ending in", "ends in", "end in"]).is_some() {
             Relation::Ends(value(cursor)?)
@@ -188,5 +261,6 @@ pub fn is_comparable(text: &str) -> bool {
 
 fn is_date(text: &str) -> bool {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-    ["0000-00", "0000-00-00", "0000-00-00T00:00", "0000-00-00T00:00:00", "0000-00-00T00:00:00Z", "00:00", "00:00:00"].contains(&shape.as_str())
+    ["0000-00", "0000-00-00", "0000-00-00T00:00", "0000-00-00T00:00:00", "0000-00-00T00:00:00Z", "00:00", "00:00:00"]
+        .contains(&shape.as_str())
 }

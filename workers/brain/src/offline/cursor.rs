@@ -45,9 +45,7 @@ impl<'t> Cursor<'t> {
     }
     pub fn sees(&self, phrase: &str) -> bool {
         phrase.split(' ').enumerate().all(|(nth, word)| {
-            self.tokens
-                .get(self.at + nth)
-                .is_some_and(|token| token.kind == Kind::Word && same(&token.text, word))
+            self.tokens.get(self.at + nth).is_some_and(|token| token.kind == Kind::Word && same(&token.text, word))
         })
     }
     pub fn sees_any(&self, phrases: &[&str]) -> bool {

@@ -9,7 +9,13 @@ use schemas::plan::Input;
 
 impl Composer<'_> {
     /// Rows of a table, or lines of a text: filtered or sorted.
-    pub(super) fn shaped(&mut self, what: &[Operand], by_column: bool, name: &str, program: impl Fn(bool) -> String) -> Result<Vec<Made>, String> {
+    pub(super) fn shaped(
+        &mut self,
+        what: &[Operand],
+        by_column: bool,
+        name: &str,
+        program: impl Fn(bool) -> String,
+    ) -> Result<Vec<Made>, String> {
         let wanted = if by_column { Wanted::Data } else { Wanted::Material };
         self.each(what, wanted, |composer, thing, operand| {
             let lines = operand.lines || (thing.shape == Shape::Text && !by_column);
@@ -20,15 +26,30 @@ impl Composer<'_> {
         })
     }
 
-    pub(super) fn list(&mut self, name: &str, thing: Thing, lines: bool, program: String) -> Result<(Thing, Option<&'static str>), String> {
+    pub(super) fn list(
+        &mut self,
+        name: &str,
+        thing: Thing,
+        lines: bool,
+        program: String,
+    ) -> Result<(Thing, Option<&'static str>), String> {
         let (shape, kind, ending) = if lines { (Shape::Text, "string", "txt") } else { (Shape::Data, "array", "json") };
         let thing = if lines { Thing { shape: Shape::Text, ..thing } } else { thing };
         let mut description = format!("{} {}", name.replace('-', " "), thing.label);
         description[..1].make_ascii_uppercase();
-        Ok((self.draft.query(&format!("{name}-{}", thing.label), description, &thing, program, shape, kind)?, Some(ending)))
+        Ok((
+            self.draft.query(&format!("{name}-{}", thing.label), description, &thing, program, shape, kind)?,
+            Some(ending),
+        ))
     }
 
-    pub(super) fn convert(&mut self, what: &[Operand], from: Option<Form>, to: Form, sink: Option<&str>) -> Result<Vec<Made>, String> {
+    pub(super) fn convert(
+        &mut self,
+        what: &[Operand],
+        from: Option<Form>,
+        to: Form,
+        sink: Option<&str>,
+    ) -> Result<Vec<Made>, String> {
         let wanted_ending = if to == Form::Csv { "csv" } else { "json" };
         if let Some(name) = sink.filter(|name| ending(name) != wanted_ending) {
             return Err(format!("{name} doesn't end as {} does", wanted_ending.to_uppercase()));
@@ -59,7 +80,13 @@ impl Composer<'_> {
     pub(super) fn describe(&mut self, thing: &Thing) -> Result<Thing, String> {
         let mut inputs: Inputs = vec![("operation", Input::value("describe")), ("data", thing.input.clone())];
         inputs.extend(form(thing.shape).map(|form| ("from", Input::value(form))));
-        let id = self.draft.step("DATA_TOOLKIT", &format!("analyse-{}", thing.label), format!("Describe {}", thing.label), inputs, &[("data", "object")])?;
+        let id = self.draft.step(
+            "DATA_TOOLKIT",
+            &format!("analyse-{}", thing.label),
+            format!("Describe {}", thing.label),
+            inputs,
+            &[("data", "object")],
+        )?;
         Ok(Thing { input: Input::from(id, "data"), shape: Shape::Report, label: thing.label.clone() })
     }
 
@@ -76,7 +103,8 @@ impl Composer<'_> {
             things.iter_mut().for_each(|thing| thing.shape = Shape::Text);
         }
         let labels: Vec<&str> = things.iter().map(|thing| thing.label.as_str()).collect();
-        let (name, description) = (format!("compare-{}", labels.join("-")), format!("Compare {}", labels.join(" and ")));
+        let (name, description) =
+            (format!("compare-{}", labels.join("-")), format!("Compare {}", labels.join(" and ")));
         let thing = self.draft.query_all(&name, description, &things, jq::compare(texts), Shape::Report)?;
         Ok(vec![self.named(thing, Some("json"))])
     }
@@ -91,7 +119,9 @@ pub fn checked(test: &Test) -> Result<(), String> {
     };
     let mixed = values.len() == 2 && condition::is_number(values[0]) != condition::is_number(values[1]);
     match values.iter().find(|value| !condition::is_comparable(value)) {
-        Some(value) => Err(format!("“{value}” is neither a number (like 10 or 2.5), a date (like 2024-05-01) nor a word to compare with")),
+        Some(value) => Err(format!(
+            "“{value}” is neither a number (like 10 or 2.5), a date (like 2024-05-01) nor a word to compare with"
+        )),
         None if mixed => Err("a number and a text can't be the two ends".into()),
         None => Ok(()),
     }

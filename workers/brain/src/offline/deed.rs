@@ -20,19 +20,52 @@ pub struct Clause {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Deed {
     Read(Vec<Operand>),
-    Convert { what: Vec<Operand>, from: Option<Form>, to: Form },
-    Count { what: Vec<Operand>, units: Vec<Unit> },
-    Measure { what: Vec<Operand>, measure: Measure },
-    Analyse { what: Vec<Operand>, facet: Option<Facet> },
-    Query { what: Operand, jq: String },
+    Convert {
+        what: Vec<Operand>,
+        from: Option<Form>,
+        to: Form,
+    },
+    Count {
+        what: Vec<Operand>,
+        units: Vec<Unit>,
+    },
+    Measure {
+        what: Vec<Operand>,
+        measure: Measure,
+    },
+    Analyse {
+        what: Vec<Operand>,
+        facet: Option<Facet>,
+    },
+    Query {
+        what: Operand,
+        jq: String,
+    },
     /// Rows, or lines of a text, for which the condition holds (or doesn't, when `keep` is false).
-    Filter { what: Vec<Operand>, condition: Condition, keep: bool },
-    Sort { what: Vec<Operand>, order: Order, take: Option<Take> },
-    Take { what: Vec<Operand>, take: Take },
-    Columns { what: Vec<Operand>, columns: Vec<String> },
+    Filter {
+        what: Vec<Operand>,
+        condition: Condition,
+        keep: bool,
+    },
+    Sort {
+        what: Vec<Operand>,
+        order: Order,
+        take: Option<Take>,
+    },
+    Take {
+        what: Vec<Operand>,
+        take: Take,
+    },
+    Columns {
+        what: Vec<Operand>,
+        columns: Vec<String>,
+    },
     Compare(Vec<Operand>),
     Fetch(String),
-    Ask { question: String, reply: Reply },
+    Ask {
+        question: String,
+        reply: Reply,
+    },
     /// Text from a model, or here: a labelled template.
     Write(String),
     Save(Vec<Operand>),
@@ -75,7 +108,10 @@ pub enum Form {
 pub enum Unit {
     /// A number of TEXT_ANALYSIS statistics, by its name there.
     Statistic(&'static str),
-    Rows { condition: Option<Condition>, by: Option<String> },
+    Rows {
+        condition: Option<Condition>,
+        by: Option<String>,
+    },
     Columns,
     /// How many different values a column has.
     Distinct(String),
@@ -130,7 +166,11 @@ pub enum Relation {
     Equals(String),
     OneOf(Vec<String>),
     /// `above`: greater; otherwise less. `equal`: or equal.
-    Beyond { above: bool, equal: bool, value: String },
+    Beyond {
+        above: bool,
+        equal: bool,
+        value: String,
+    },
     Between(String, String),
     Contains(String),
     Starts(String),

@@ -6,8 +6,8 @@ use super::scope::{Shape, Thing};
 
 /// Endings that text may have.
 const TEXTS: &[&str] = &[
-    "txt", "md", "markdown", "log", "html", "htm", "css", "js", "ts", "py", "rs", "go", "java", "c", "h", "sh", "sql", "tex", "rst", "xml", "yaml",
-    "yml", "toml", "ini", "cfg", "svg",
+    "txt", "md", "markdown", "log", "html", "htm", "css", "js", "ts", "py", "rs", "go", "java", "c", "h", "sh", "sql",
+    "tex", "rst", "xml", "yaml", "yml", "toml", "ini", "cfg", "svg",
 ];
 /// Endings of text that may hold JSON too.
 const PLAIN: &[&str] = &["txt", "log"];
@@ -17,7 +17,10 @@ pub fn format(ending: Option<&str>) -> &'static str {
     match ending {
         None | Some("md" | "markdown") => "markdown",
         Some("html" | "htm") => "html",
-        Some("css" | "js" | "ts" | "py" | "rs" | "go" | "java" | "c" | "h" | "sh" | "sql" | "yaml" | "yml" | "toml" | "xml") => "code",
+        Some(
+            "css" | "js" | "ts" | "py" | "rs" | "go" | "java" | "c" | "h" | "sh" | "sql" | "yaml" | "yml" | "toml"
+            | "xml",
+        ) => "code",
         Some(_) => "text",
     }
 }
@@ -37,7 +40,14 @@ impl Composer<'_> {
             "json" if shape == Shape::Csv => self.draft.table(thing)?,
             "json" if shape == Shape::Text => {
                 let description = format!("{} as JSON", thing.label);
-                self.draft.query(&format!("json-{}", thing.label), description, thing, r#"tojson + "\n""#.into(), Shape::Json, "string")?
+                self.draft.query(
+                    &format!("json-{}", thing.label),
+                    description,
+                    thing,
+                    r#"tojson + "\n""#.into(),
+                    Shape::Json,
+                    "string",
+                )?
             }
             "json" => thing.clone(),
             known if PLAIN.contains(&known) => thing.clone(),
@@ -45,7 +55,11 @@ impl Composer<'_> {
             known if TEXTS.contains(&known) => {
                 return Err(format!("the result is data, not text: name it .json, .csv or .txt instead of {name}"));
             }
-            _ => return Err(format!("{name}: only text, CSV and JSON can be made, so the name must end so (.txt, .md, .csv, .json)")),
+            _ => {
+                return Err(format!(
+                    "{name}: only text, CSV and JSON can be made, so the name must end so (.txt, .md, .csv, .json)"
+                ));
+            }
         };
         self.draft.mark(&fitting, name)
     }

@@ -33,7 +33,14 @@ impl<'a> Draft<'a> {
     ///
     /// # Errors
     /// The verb isn't installed.
-    pub fn step(&mut self, verb: &str, name: &str, description: String, inputs: Inputs, outputs: &[(&str, &str)]) -> Result<String, String> {
+    pub fn step(
+        &mut self,
+        verb: &str,
+        name: &str,
+        description: String,
+        inputs: Inputs,
+        outputs: &[(&str, &str)],
+    ) -> Result<String, String> {
         if self.catalogue.verb(verb).is_none() {
             return Err(format!("it needs the verb {verb}, which isn't installed"));
         }
@@ -57,8 +64,17 @@ impl<'a> Draft<'a> {
     ///
     /// # Errors
     /// DATA_TOOLKIT isn't installed.
-    pub fn query(&mut self, name: &str, description: String, of: &Thing, jq: String, shape: Shape, kind: &str) -> Result<Thing, String> {
-        let mut inputs = vec![("operation", Input::value("query")), ("data", of.input.clone()), ("query", Input::value(jq))];
+    pub fn query(
+        &mut self,
+        name: &str,
+        description: String,
+        of: &Thing,
+        jq: String,
+        shape: Shape,
+        kind: &str,
+    ) -> Result<Thing, String> {
+        let mut inputs =
+            vec![("operation", Input::value("query")), ("data", of.input.clone()), ("query", Input::value(jq))];
         inputs.extend(form(of.shape).map(|form| ("from", Input::value(form))));
         let id = self.step("DATA_TOOLKIT", name, description, inputs, &[("data", kind)])?;
         Ok(Thing { input: Input::from(id, "data"), shape, label: of.label.clone() })
@@ -83,7 +99,13 @@ impl<'a> Draft<'a> {
             return Err(format!("{} holds no text ({kind})", file.path));
         }
         let inputs = vec![("operation", Input::value("read")), ("path", Input::value(file.path.as_str()))];
-        let id = self.step("FILE_OPS", &format!("read-{}", file.path), format!("Read {}", file.path), inputs, &[("content", "string")])?;
+        let id = self.step(
+            "FILE_OPS",
+            &format!("read-{}", file.path),
+            format!("Read {}", file.path),
+            inputs,
+            &[("content", "string")],
+        )?;
         let shape = match ending(&file.path).as_str() {
             "csv" => Shape::Csv,
             "json" => Shape::Json,
@@ -143,13 +165,17 @@ impl<'a> Draft<'a> {
     /// The name isn't safe or was used before.
     pub fn mark(&mut self, thing: &Thing, name: &str) -> Result<(), String> {
         if !is_safe_name(name) {
-            return Err(format!("“{name}” can't be the name of a deliverable: it must be a plain file name, without folders"));
+            return Err(format!(
+                "“{name}” can't be the name of a deliverable: it must be a plain file name, without folders"
+            ));
         }
         if self.delivered.contains_key(name) {
             return Err(format!("{name} would be made twice"));
         }
         let marked = match &thing.input {
-            Input::From(source) => self.output(&source.from, &source.output).filter(|output| output.deliverable.is_none()),
+            Input::From(source) => {
+                self.output(&source.from, &source.output).filter(|output| output.deliverable.is_none())
+            }
             Input::Value(_) => None,
         };
         match marked {
@@ -227,7 +253,8 @@ pub fn ending(name: &str) -> String {
 
 /// Letters and digits with hyphens between, at most 48 characters.
 fn slug(name: &str) -> String {
-    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let parts: Vec<&str> = plain.split('-').filter(|part| !part.is_empty()).collect();
     let mut slug = parts.join("-");
     slug.truncate(48);

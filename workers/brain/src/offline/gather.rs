@@ -12,7 +12,14 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// DATA_TOOLKIT isn't installed.
-    pub fn query_all(&mut self, name: &str, description: String, of: &[Thing], jq: String, shape: Shape) -> Result<Thing, String> {
+    pub fn query_all(
+        &mut self,
+        name: &str,
+        description: String,
+        of: &[Thing],
+        jq: String,
+        shape: Shape,
+    ) -> Result<Thing, String> {
         let ready = of.iter().map(|thing| self.as_json(thing)).collect::<Result<Vec<_>, _>>()?;
         let places: Vec<String> = (1..=ready.len()).map(|nth| format!("{{item{nth}}}")).collect();
         self.query_filled(name, description, &format!("[{}]", places.join(",")), ready, jq, shape)
@@ -23,9 +30,21 @@ impl Draft<'_> {
     /// # Errors
     /// A verb isn't installed.
     pub fn analysis(&mut self, of: &Thing) -> Result<Thing, String> {
-        let parts =
-            [("statistics", "object"), ("keywords", "array"), ("sentiment", "object"), ("language", "string"), ("readability", "object"), ("summary", "string")];
-        let id = self.step("TEXT_ANALYSIS", &format!("analyse-{}", of.label), format!("Analyse {}", of.label), vec![("text", of.input.clone())], &parts)?;
+        let parts = [
+            ("statistics", "object"),
+            ("keywords", "array"),
+            ("sentiment", "object"),
+            ("language", "string"),
+            ("readability", "object"),
+            ("summary", "string"),
+        ];
+        let id = self.step(
+            "TEXT_ANALYSIS",
+            &format!("analyse-{}", of.label),
+            format!("Analyse {}", of.label),
+            vec![("text", of.input.clone())],
+            &parts,
+        )?;
         let thing = |(name, _): (&str, &str)| Thing {
             input: Input::from(&id, name),
             shape: if name == "summary" { Shape::Text } else { Shape::Report },
@@ -42,11 +61,26 @@ impl Draft<'_> {
             })
             .collect();
         let whole = format!("{{ {} }}", places.join(", "));
-        let report = self.query_filled(&format!("report-{}", of.label), format!("Gather the analysis of {}", of.label), &whole, ready, ".".into(), Shape::Report)?;
+        let report = self.query_filled(
+            &format!("report-{}", of.label),
+            format!("Gather the analysis of {}", of.label),
+            &whole,
+            ready,
+            ".".into(),
+            Shape::Report,
+        )?;
         Ok(Thing { label: of.label.clone(), ..report })
     }
 
-    fn query_filled(&mut self, name: &str, description: String, data: &str, items: Vec<Thing>, jq: String, shape: Shape) -> Result<Thing, String> {
+    fn query_filled(
+        &mut self,
+        name: &str,
+        description: String,
+        data: &str,
+        items: Vec<Thing>,
+        jq: String,
+        shape: Shape,
+    ) -> Result<Thing, String> {
         let names: Vec<String> = (1..=items.len()).map(|nth| format!("item{nth}")).collect();
         let mut inputs: Inputs = vec![
             ("operation", Input::value("query")),
@@ -90,10 +124,12 @@ impl Draft<'_> {
     }
 
     fn convert(&mut self, thing: &Thing, to: &str, shape: Shape, kind: &str) -> Result<Thing, String> {
-        let mut inputs: Inputs = vec![("operation", Input::value("convert")), ("data", thing.input.clone()), ("to", Input::value(to))];
+        let mut inputs: Inputs =
+            vec![("operation", Input::value("convert")), ("data", thing.input.clone()), ("to", Input::value(to))];
         inputs.extend(form(thing.shape).map(|form| ("from", Input::value(form))));
         let description = format!("Convert {} to {}", thing.label, to.to_uppercase());
-        let id = self.step("DATA_TOOLKIT", &format!("convert-{}", thing.label), description, inputs, &[("data", kind)])?;
+        let id =
+            self.step("DATA_TOOLKIT", &format!("convert-{}", thing.label), description, inputs, &[("data", kind)])?;
         Ok(Thing { input: Input::from(id, "data"), shape, label: thing.label.clone() })
     }
 }

@@ -12,7 +12,8 @@ const DEPTH: usize = 32;
 /// # Errors
 /// A sentence, when no such value could be made without a model.
 pub fn instance(schema: &Value) -> Result<Value, String> {
-    let refused = |why: String| format!("the offline provider can't make JSON for this schema: {why}; a model is needed");
+    let refused =
+        |why: String| format!("the offline provider can't make JSON for this schema: {why}; a model is needed");
     let made = make(schema, schema, DEPTH).map_err(refused)?;
     let validator = jsonschema::validator_for(schema).map_err(|e| refused(e.to_string()))?;
     match validator.validate(&made) {
@@ -109,7 +110,10 @@ mod tests {
     #[test]
     fn what_is_made_fits_its_schema() {
         for (schema, made) in [
-            (json!({"type": "object", "required": ["n", "s"], "properties": {"n": {"type": "integer", "minimum": 3}, "s": {"type": "string", "maxLength": 8}, "x": {}}}), json!({"n": 3, "s": "Template"})),
+            (
+                json!({"type": "object", "required": ["n", "s"], "properties": {"n": {"type": "integer", "minimum": 3}, "s": {"type": "string", "maxLength": 8}, "x": {}}}),
+                json!({"n": 3, "s": "Template"}),
+            ),
             (json!({"type": "array", "minItems": 2, "items": {"enum": ["a", "b"]}}), json!(["a", "a"])),
             (json!({"$ref": "#/$defs/p", "$defs": {"p": {"type": "boolean"}}}), json!(false)),
             (json!({"anyOf": [{"type": "null"}, {"type": "string"}]}), Value::Null),

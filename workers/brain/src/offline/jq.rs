@@ -7,14 +7,26 @@ use super::deed::{Condition, Key, MeasureKind, Order, Relation, Take, Test, Unit
 /// What programs may be made of, each part after those that it uses. Only what is used is put in.
 const DEFINITIONS: &[(&str, &str)] = &[
     ("txt", r#"def txt: if . == null then "" elif type == "string" then . else tojson end;"#),
-    ("num", r#"def num: if type == "number" then . elif type == "string" and test("^-?(0|[1-9][0-9]*)([.][0-9]+)?$") then tonumber else null end;"#),
+    (
+        "num",
+        r#"def num: if type == "number" then . elif type == "string" and test("^-?(0|[1-9][0-9]*)([.][0-9]+)?$") then tonumber else null end;"#,
+    ),
     ("rank", "def rank: num as $n | if $n != null then [0, $n] else [1, txt] end;"),
     ("up", r#"def up(f): (map(select((f | txt) != "")) | sort_by(f | rank)) + map(select((f | txt) == ""));"#),
     // Reversed before and after: rows with equal keys keep their order.
-    ("down", r#"def down(f): (map(select((f | txt) != "")) | reverse | sort_by(f | rank) | reverse) + map(select((f | txt) == ""));"#),
-    ("rows", r#"def rows: if type == "array" and all(.[]; type == "object") then . else error("this is no table: a list of objects is needed") end;"#),
+    (
+        "down",
+        r#"def down(f): (map(select((f | txt) != "")) | reverse | sort_by(f | rank) | reverse) + map(select((f | txt) == ""));"#,
+    ),
+    (
+        "rows",
+        r#"def rows: if type == "array" and all(.[]; type == "object") then . else error("this is no table: a list of objects is needed") end;"#,
+    ),
     ("list", r#"def list: if type == "array" then . else error("this is no list") end;"#),
-    ("column", r#"def column($c): if length == 0 or any(.[]; has($c)) then . else error("there is no column " + ($c | tojson)) end;"#),
+    (
+        "column",
+        r#"def column($c): if length == 0 or any(.[]; has($c)) then . else error("there is no column " + ($c | tojson)) end;"#,
+    ),
     ("lines", r#"def lines: (. / "\r\n" | join("\n")) / "\n" | if .[-1] == "" then .[:-1] else . end;"#),
     ("unlines", r#"def unlines: if length == 0 then "" else join("\n") + "\n" end;"#),
 ];
@@ -39,7 +51,11 @@ fn at(column: Option<&str>) -> String {
 /// `rows`, or `lines` of a text, and the columns that must be there.
 fn source<'c>(lines: bool, columns: impl Iterator<Item = Option<&'c str>>) -> String {
     let mut seen: Vec<&str> = Vec::new();
-    columns.flatten().for_each(|column| if !seen.contains(&column) { seen.push(column) });
+    columns.flatten().for_each(|column| {
+        if !seen.contains(&column) {
+            seen.push(column)
+        }
+    });
     seen.iter().fold(if lines { "lines" } else { "rows" }.into(), |program, column| {
         format!("{program} | column({})", literal(column))
     })
@@ -139,12 +155,15 @@ pub fn count(unit: &Unit) -> String {
         Unit::Rows { condition, by } => {
             let tested = condition.iter().flat_map(|condition| &condition.tests).map(|test| test.column.as_deref());
             let source = source(false, tested.chain([by.as_deref()]));
-            let chosen = condition.as_ref().map(|condition| format!(" | map(select({}))", holds(condition))).unwrap_or_default();
+            let chosen =
+                condition.as_ref().map(|condition| format!(" | map(select({}))", holds(condition))).unwrap_or_default();
             let counted = by.as_ref().map_or_else(
                 || "length".into(),
                 |by| {
                     let field = at(Some(by));
-                    format!("group_by({field} | txt) | map({{key: (.[0] | {field} | txt), value: length}}) | from_entries")
+                    format!(
+                        "group_by({field} | txt) | map({{key: (.[0] | {field} | txt), value: length}}) | from_entries"
+                    )
                 },
             );
             format!("{source}{chosen} | {counted}")
@@ -167,8 +186,10 @@ fn distinct(column: &str) -> String {
 }
 
 pub fn measure(kind: MeasureKind, column: &str) -> String {
-    let numbers = format!("{} | map({} | num | select(. != null))", source(false, [Some(column)].into_iter()), at(Some(column)));
-    let some = format!("if length == 0 then error(\"there are no numbers in column \" + ({} | tojson))", literal(column));
+    let numbers =
+        format!("{} | map({} | num | select(. != null))", source(false, [Some(column)].into_iter()), at(Some(column)));
+    let some =
+        format!("if length == 0 then error(\"there are no numbers in column \" + ({} | tojson))", literal(column));
     program(match kind {
         MeasureKind::Sum => format!("{numbers} | add // 0"),
         MeasureKind::Average => format!("{numbers} | {some} else add / length end"),

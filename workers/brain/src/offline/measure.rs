@@ -24,7 +24,8 @@ const STATISTICS: &[(&str, &str)] = &[
     ("paragraphs", "paragraphs"),
     ("paragraph", "paragraphs"),
 ];
-const ROWS: &[&str] = &["data rows", "rows", "row", "records", "record", "entries", "entry", "items", "elements", "objects"];
+const ROWS: &[&str] =
+    &["data rows", "rows", "row", "records", "record", "entries", "entry", "items", "elements", "objects"];
 
 /// One or more units, joined by commas and `and`.
 pub fn units(cursor: &mut Cursor) -> Vec<Unit> {
@@ -76,7 +77,12 @@ fn unit(cursor: &mut Cursor) -> Option<Unit> {
 pub fn narrowed(cursor: &mut Cursor, units: &mut [Unit]) {
     let [Unit::Rows { condition, by }] = units else { return };
     if condition.is_none() {
-        *condition = cursor.attempt(|cursor| cursor.sees_any(&["where", "whose", "with", "that", "which", "having", "for"]).then(|| condition::clause(cursor, false)).flatten());
+        *condition = cursor.attempt(|cursor| {
+            cursor
+                .sees_any(&["where", "whose", "with", "that", "which", "having", "for"])
+                .then(|| condition::clause(cursor, false))
+                .flatten()
+        });
     }
     if by.is_none() {
         *by = cursor.attempt(|cursor| {
@@ -93,7 +99,10 @@ pub fn measure(cursor: &mut Cursor) -> Option<Measure> {
         let kind = if cursor.eat(&["unique values", "distinct values", "different values"]).is_some() {
             MeasureKind::Distinct
         } else {
-            match cursor.eat(&["sum", "total", "average", "mean", "lowest", "smallest", "minimum", "highest", "largest", "maximum", "min", "max"])? {
+            match cursor.eat(&[
+                "sum", "total", "average", "mean", "lowest", "smallest", "minimum", "highest", "largest", "maximum",
+                "min", "max",
+            ])? {
                 "sum" | "total" => MeasureKind::Sum,
                 "average" | "mean" => MeasureKind::Average,
                 "lowest" | "smallest" | "minimum" | "min" => MeasureKind::Lowest,
@@ -109,13 +118,26 @@ pub fn measure(cursor: &mut Cursor) -> Option<Measure> {
 pub fn facet(cursor: &mut Cursor) -> Option<Facet> {
     cursor.attempt(|cursor| {
         cursor.skip(&["the", "a", "its", "main", "most important", "short"]);
-        Some(match cursor.eat(&["text statistics", "statistics", "stats", "keywords", "key words", "sentiment", "mood", "language", "readability", "summary"])? {
-            "text statistics" | "statistics" | "stats" => Facet::Statistics,
-            "keywords" | "key words" => Facet::Keywords,
-            "sentiment" | "mood" => Facet::Sentiment,
-            "language" => Facet::Language,
-            "readability" => Facet::Readability,
-            _ => Facet::Summary,
-        })
+        Some(
+            match cursor.eat(&[
+                "text statistics",
+                "statistics",
+                "stats",
+                "keywords",
+                "key words",
+                "sentiment",
+                "mood",
+                "language",
+                "readability",
+                "summary",
+            ])? {
+                "text statistics" | "statistics" | "stats" => Facet::Statistics,
+                "keywords" | "key words" => Facet::Keywords,
+                "sentiment" | "mood" => Facet::Sentiment,
+                "language" => Facet::Language,
+                "readability" => Facet::Readability,
+                _ => Facet::Summary,
+            },
+        )
     })
 }

@@ -5,18 +5,86 @@ use super::deed::{Operand, Source};
 use super::token::Kind;
 
 const ARTICLES: &[&str] = &[
-    "the", "this", "that", "these", "those", "my", "our", "all", "a", "an", "of", "each", "every", "whole", "entire",
-    "given", "attached", "uploaded", "filtered", "sorted", "converted", "remaining", "resulting", "only", "two", "local",
+    "the",
+    "this",
+    "that",
+    "these",
+    "those",
+    "my",
+    "our",
+    "all",
+    "a",
+    "an",
+    "of",
+    "each",
+    "every",
+    "whole",
+    "entire",
+    "given",
+    "attached",
+    "uploaded",
+    "filtered",
+    "sorted",
+    "converted",
+    "remaining",
+    "resulting",
+    "only",
+    "two",
+    "local",
 ];
-const BOTH: &[&str] = &["both of them", "both files", "both texts", "both tables", "both results", "both", "the two", "each of them"];
+const BOTH: &[&str] =
+    &["both of them", "both files", "both texts", "both tables", "both results", "both", "the two", "each of them"];
 const WITHIN: &[&str] = &["of", "in", "from", "inside", "within", "on", "for"];
 
 /// A noun that may stand before an operand (`the text of a.txt`) or alone (`the text`).
 fn noun(cursor: &mut Cursor) -> Option<Source> {
     let groups: [(&[&'static str], Source); 6] = [
         (&["text", "contents", "content", "lines", "page"], Source::Text),
-        (&["results", "result", "outcome", "output", "report", "analysis", "comparison", "difference", "differences", "number", "numbers", "count", "counts", "summary", "statistics", "keywords", "total", "sum", "average"], Source::Result),
-        (&["table", "data", "rows", "row", "records", "record", "csv file", "json file", "csv", "json", "list", "array", "entries", "items", "dataset", "spreadsheet"], Source::Data),
+        (
+            &[
+                "results",
+                "result",
+                "outcome",
+                "output",
+                "report",
+                "analysis",
+                "comparison",
+                "difference",
+                "differences",
+                "number",
+                "numbers",
+                "count",
+                "counts",
+                "summary",
+                "statistics",
+                "keywords",
+                "total",
+                "sum",
+                "average",
+            ],
+            Source::Result,
+        ),
+        (
+            &[
+                "table",
+                "data",
+                "rows",
+                "row",
+                "records",
+                "record",
+                "csv file",
+                "json file",
+                "csv",
+                "json",
+                "list",
+                "array",
+                "entries",
+                "items",
+                "dataset",
+                "spreadsheet",
+            ],
+            Source::Data,
+        ),
         (&["answers", "answer", "reply", "response", "choice"], Source::Answer),
         (&["context"], Source::Context),
         (&["text file", "file", "document", "attachment", "markdown file", "files"], Source::TheFile),
@@ -39,7 +107,11 @@ fn nested(cursor: &mut Cursor, depth: usize) -> Option<Operand> {
     cursor.attempt(|cursor| {
         if cursor.eat(BOTH).is_some() {
             // `both a.csv and b.csv` names them.
-            return if cursor.is(&Kind::File) || cursor.is(&Kind::Quoted) { named_source(cursor).and_then(plain) } else { plain(Source::Both) };
+            return if cursor.is(&Kind::File) || cursor.is(&Kind::Quoted) {
+                named_source(cursor).and_then(plain)
+            } else {
+                plain(Source::Both)
+            };
         }
         if cursor.eat(&["them"]).is_some() {
             return plain(Source::Them);

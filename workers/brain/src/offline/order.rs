@@ -7,13 +7,38 @@ use super::phrase;
 use super::token::Kind;
 
 const DOWN: &[&str] = &[
-    "in descending order", "descending", "desc", "in decreasing order", "decreasing", "from high to low", "from highest to lowest",
-    "from largest to smallest", "highest first", "largest first", "biggest first", "newest first", "latest first", "from z to a",
-    "in reverse order", "in reverse", "reversed",
+    "in descending order",
+    "descending",
+    "desc",
+    "in decreasing order",
+    "decreasing",
+    "from high to low",
+    "from highest to lowest",
+    "from largest to smallest",
+    "highest first",
+    "largest first",
+    "biggest first",
+    "newest first",
+    "latest first",
+    "from z to a",
+    "in reverse order",
+    "in reverse",
+    "reversed",
 ];
 const UP: &[&str] = &[
-    "in ascending order", "ascending", "asc", "in increasing order", "increasing", "from low to high", "from lowest to highest",
-    "from smallest to largest", "lowest first", "smallest first", "oldest first", "earliest first", "from a to z",
+    "in ascending order",
+    "ascending",
+    "asc",
+    "in increasing order",
+    "increasing",
+    "from low to high",
+    "from lowest to highest",
+    "from smallest to largest",
+    "lowest first",
+    "smallest first",
+    "oldest first",
+    "earliest first",
+    "from a to z",
 ];
 
 fn direction(cursor: &mut Cursor) -> Option<bool> {

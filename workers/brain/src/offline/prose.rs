@@ -10,7 +10,13 @@ use schemas::plan::Input;
 impl Composer<'_> {
     pub(super) fn fetch(&mut self, url: &str) -> Result<Thing, String> {
         let inputs: Inputs = vec![("url", Input::value(url))];
-        let id = self.draft.step("SCRAPE", &format!("fetch-{}", url.split("//").last().unwrap_or(url)), format!("Fetch {url}"), inputs, &[("text", "string")])?;
+        let id = self.draft.step(
+            "SCRAPE",
+            &format!("fetch-{}", url.split("//").last().unwrap_or(url)),
+            format!("Fetch {url}"),
+            inputs,
+            &[("text", "string")],
+        )?;
         Ok(Thing { input: Input::from(id, "text"), shape: Shape::Text, label: url.into() })
     }
 
@@ -30,8 +36,15 @@ impl Composer<'_> {
                 Facet::Readability => ("readability", "object", Shape::Report, "json"),
                 Facet::Summary => ("summary", "string", Shape::Text, "txt"),
             };
-            let (name, description) = (format!("{output}-{}", thing.label), format!("Get the {output} of {}", thing.label));
-            let id = composer.draft.step("TEXT_ANALYSIS", &name, description, vec![("text", thing.input.clone())], &[(output, kind)])?;
+            let (name, description) =
+                (format!("{output}-{}", thing.label), format!("Get the {output} of {}", thing.label));
+            let id = composer.draft.step(
+                "TEXT_ANALYSIS",
+                &name,
+                description,
+                vec![("text", thing.input.clone())],
+                &[(output, kind)],
+            )?;
             Ok((Thing { input: Input::from(id, output), shape, label: thing.label }, Some(ending)))
         })
     }
@@ -47,19 +60,44 @@ impl Composer<'_> {
             Reply::Choice(choices) => ("choice", Some(choices), Shape::Text, "string"),
             Reply::Choices(choices) => ("choices", Some(choices), Shape::Scalar, "array"),
         };
-        let mut inputs: Inputs = vec![("question", self.quoted(question, "question")?.input), ("type", Input::value(kind))];
+        let mut inputs: Inputs =
+            vec![("question", self.quoted(question, "question")?.input), ("type", Input::value(kind))];
         inputs.extend(choices.map(|choices| ("choices", Input::value(choices.clone()))));
-        let id = self.draft.step("ASK_USER_QUESTION", &format!("ask-{question}"), format!("Ask: {question}"), inputs, &[("answer", output)])?;
-        Ok(vec![Made { thing: Thing { input: Input::from(id, "answer"), shape, label: "answer".into() }, default: None }])
+        let id = self.draft.step(
+            "ASK_USER_QUESTION",
+            &format!("ask-{question}"),
+            format!("Ask: {question}"),
+            inputs,
+            &[("answer", output)],
+        )?;
+        Ok(vec![Made {
+            thing: Thing { input: Input::from(id, "answer"), shape, label: "answer".into() },
+            default: None,
+        }])
     }
 
     pub(super) fn write(&mut self, text: &str, sink: Option<&str>) -> Result<Vec<Made>, String> {
         if let Some(path) = self.draft.named_in(text) {
-            return Err(format!("without a model nothing can be written about {path}; it can be read, analysed or summarised"));
+            return Err(format!(
+                "without a model nothing can be written about {path}; it can be read, analysed or summarised"
+            ));
         }
-        let refers = ["it", "them", "both", "the result", "the text", "the answer", "the data", "the table", "the file", "the context"];
+        let refers = [
+            "it",
+            "them",
+            "both",
+            "the result",
+            "the text",
+            "the answer",
+            "the data",
+            "the table",
+            "the file",
+            "the context",
+        ];
         if refers.iter().any(|words| text.to_lowercase().ends_with(&format!(" {words}"))) {
-            return Err("without a model nothing can be written about something else; it can be analysed or summarised".into());
+            return Err(
+                "without a model nothing can be written about something else; it can be analysed or summarised".into(),
+            );
         }
         let format = deliverable::format(sink.map(ending).as_deref());
         let inputs: Inputs = vec![("prompt", self.quoted(text, "prompt")?.input), ("format", Input::value(format))];

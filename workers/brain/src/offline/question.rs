@@ -20,23 +20,35 @@ pub fn ask(cursor: &mut Cursor, _: &str) -> Option<Deed> {
 }
 
 fn kind(cursor: &mut Cursor) -> Option<Reply> {
-    cursor.attempt(|cursor| {
-        cursor.skip(&["for", "as", "expecting", "with", "a", "an"]);
-        Some(match cursor.eat(&["number", "yes or no", "yes/no", "true or false", "text"])? {
-            "number" => Reply::Number,
-            "text" => Reply::Text,
-            _ => Reply::Boolean,
+    cursor
+        .attempt(|cursor| {
+            cursor.skip(&["for", "as", "expecting", "with", "a", "an"]);
+            Some(match cursor.eat(&["number", "yes or no", "yes/no", "true or false", "text"])? {
+                "number" => Reply::Number,
+                "text" => Reply::Text,
+                _ => Reply::Boolean,
+            })
         })
-    })
-    .inspect(|_| {
-        cursor.skip(&["question", "answer"]);
-    })
+        .inspect(|_| {
+            cursor.skip(&["question", "answer"]);
+        })
 }
 
 fn choices(cursor: &mut Cursor) -> Option<Reply> {
     let said = cursor.eat(&[
-        "with the choices", "with choices", "with the options", "with options", "with choice of", "choosing from", "choose from", "choices",
-        "options", "offering", "choosing any of", "choose any of", "with any of",
+        "with the choices",
+        "with choices",
+        "with the options",
+        "with options",
+        "with choice of",
+        "choosing from",
+        "choose from",
+        "choices",
+        "options",
+        "offering",
+        "choosing any of",
+        "choose any of",
+        "with any of",
     ])?;
     let several = matches!(said, "choosing any of" | "choose any of" | "with any of");
     cursor.take(&Kind::Comma);

@@ -1,6 +1,9 @@
 //! The rules: one for each clause of the table. A rule takes what it understands; whether that is
 //! the whole clause is judged by its caller.
 
+mod compared;
+mod written;
+
 use super::condition::{self, column};
 use super::cursor::Cursor;
 use super::deed::{Deed, Facet, Form, Key, MeasureKind, Operand, Order, Source, Take, Unit};
@@ -9,17 +12,53 @@ use super::operand::{operand, operands, operands_or_it, operands_within, sink};
 use super::order::{order, take};
 use super::token::Kind;
 use super::{phrase, question};
+use compared::compare;
+use written::write;
 
 pub type Rule = fn(&mut Cursor, &str) -> Option<Deed>;
 
 /// In the order in which they are tried.
 pub const RULES: &[Rule] = &[
-    question::ask, fetch, read, convert, query, count, compare, filter, sort, topmost, analyse, measured, columns, save, write,
+    question::ask,
+    fetch,
+    read,
+    convert,
+    query,
+    count,
+    compare,
+    filter,
+    sort,
+    topmost,
+    analyse,
+    measured,
+    columns,
+    save,
+    write,
 ];
 
 const FINDERS: &[&str] = &[
-    "find out", "find", "determine", "calculate", "compute", "work out", "get", "give me", "tell me", "show me", "show", "list", "report",
-    "what is", "what are", "extract", "select", "detect", "return", "take", "keep", "count",
+    "find out",
+    "find",
+    "determine",
+    "calculate",
+    "compute",
+    "work out",
+    "get",
+    "give me",
+    "tell me",
+    "show me",
+    "show",
+    "list",
+    "report",
+    "what is",
+    "what are",
+    "extract",
+    "select",
+    "detect",
+    "return",
+    "take",
+    "keep",
+    "count",
 ];
 
 /// What a clause without a verb may go on with: `count the words in a.txt and the lines in b.txt`.
@@ -36,7 +75,19 @@ fn it() -> Vec<Operand> {
 }
 
 fn read(cursor: &mut Cursor, _: &str) -> Option<Deed> {
-    cursor.eat(&["read", "open", "load", "take a look at", "take", "look at", "use", "get", "import", "given", "from"])?;
+    cursor.eat(&[
+        "read",
+        "open",
+        "load",
+        "take a look at",
+        "take",
+        "look at",
+        "use",
+        "get",
+        "import",
+        "given",
+        "from",
+    ])?;
     let what = operands(cursor);
     let named = |operand: &Operand| matches!(operand.source, Source::File(_) | Source::TheFile | Source::Quoted(_));
     (!what.is_empty() && what.iter().all(named)).then_some(Deed::Read(what))
@@ -134,7 +185,8 @@ fn short(cursor: &mut Cursor) -> Option<Deed> {
     cursor.attempt(|cursor| {
         let units = units(cursor);
         cursor.eat(&["count", "counts"])?;
-        Some(Deed::Count { units, what: operands_within(cursor).unwrap_or_else(it) }).filter(|deed| !matches!(deed, Deed::Count { units, .. } if units.is_empty()))
+        Some(Deed::Count { units, what: operands_within(cursor).unwrap_or_else(it) })
+            .filter(|deed| !matches!(deed, Deed::Count { units, .. } if units.is_empty()))
     })
 }
 
@@ -158,11 +210,39 @@ fn counted(cursor: &mut Cursor) -> Option<Deed> {
 
 fn filter(cursor: &mut Cursor, _: &str) -> Option<Deed> {
     let said = cursor.eat(&[
-        "filter out", "filter", "keep", "find", "show me", "show", "list", "select", "get", "extract", "give me", "return", "remove", "drop",
-        "delete", "exclude", "discard",
+        "filter out",
+        "filter",
+        "keep",
+        "find",
+        "show me",
+        "show",
+        "list",
+        "select",
+        "get",
+        "extract",
+        "give me",
+        "return",
+        "remove",
+        "drop",
+        "delete",
+        "exclude",
+        "discard",
     ]);
     // `the rows of a.csv where …` says what is wanted without a verb.
-    let verb = said.or_else(|| cursor.sees_any(&["the rows", "all rows", "rows", "the records", "all records", "the lines", "all lines", "lines"]).then_some("keep"))?;
+    let verb = said.or_else(|| {
+        cursor
+            .sees_any(&[
+                "the rows",
+                "all rows",
+                "rows",
+                "the records",
+                "all records",
+                "the lines",
+                "all lines",
+                "lines",
+            ])
+            .then_some("keep")
+    })?;
     let keep = !matches!(verb, "filter out" | "remove" | "drop" | "delete" | "exclude" | "discard");
     cursor.skip(&["only"]);
     let mut what = operands(cursor);
@@ -206,11 +286,19 @@ fn topmost(cursor: &mut Cursor, _: &str) -> Option<Deed> {
         })
     };
     let early = by(cursor);
-    let what = operands_within(cursor).unwrap_or_else(it).into_iter().map(|operand| Operand { lines: lines || operand.lines, ..operand }).collect();
+    let what = operands_within(cursor)
+        .unwrap_or_else(it)
+        .into_iter()
+        .map(|operand| Operand { lines: lines || operand.lines, ..operand })
+        .collect();
     match (early.or_else(|| by(cursor)), word) {
         (Some(column), "top" | "highest" | "bottom" | "lowest") => {
             let descending = matches!(word, "top" | "highest");
-            Some(Deed::Sort { what, order: Order { keys: vec![Key { column: Some(column), descending }] }, take: Some(take) })
+            Some(Deed::Sort {
+                what,
+                order: Order { keys: vec![Key { column: Some(column), descending }] },
+                take: Some(take),
+            })
         }
         (None, "bottom") => match take {
             Take::First(number) | Take::Last(number) => Some(Deed::Take { what, take: Take::Last(number) }),
@@ -221,7 +309,8 @@ fn topmost(cursor: &mut Cursor, _: &str) -> Option<Deed> {
 }
 
 fn columns(cursor: &mut Cursor, _: &str) -> Option<Deed> {
-    let verb = cursor.eat(&["select", "pick", "keep", "extract", "get", "show me", "show", "list", "take", "give me"])?;
+    let verb =
+        cursor.eat(&["select", "pick", "keep", "extract", "get", "show me", "show", "list", "take", "give me"])?;
     cursor.skip(&["only", "the"]);
     let said = cursor.eat(&["columns", "column", "fields", "field"]).is_some();
     let mut columns = vec![column(cursor)?];
@@ -238,29 +327,6 @@ fn columns(cursor: &mut Cursor, _: &str) -> Option<Deed> {
     let what = operands_within(cursor);
     (said || (matches!(verb, "select" | "pick") && what.is_some()))
         .then(|| Deed::Columns { what: what.unwrap_or_else(it), columns })
-}
-
-fn compare(cursor: &mut Cursor, _: &str) -> Option<Deed> {
-    let difference = cursor.attempt(|cursor| {
-        cursor.eat(FINDERS);
-        cursor.skip(&["the"]);
-        cursor.eat(&["differences between", "difference between", "comparison of", "comparison between"])
-    });
-    if difference.is_none() {
-        cursor.eat(&["compare", "diff", "contrast"])?;
-    }
-    let mut what = operands(cursor);
-    if let [one] = what.as_slice()
-        && !matches!(one.source, Source::Both | Source::Them)
-    {
-        cursor.eat(&["with", "to", "against", "and with", "and"])?;
-        what.extend(operand(cursor));
-    }
-    if let [Operand { source: source @ (Source::Both | Source::Them), .. }] = what.as_mut_slice() {
-        *source = Source::Both;
-        return Some(Deed::Compare(what));
-    }
-    (what.len() == 2).then_some(Deed::Compare(what))
 }
 
 fn measured(cursor: &mut Cursor, _: &str) -> Option<Deed> {
@@ -315,38 +381,4 @@ fn save(cursor: &mut Cursor, goal: &str) -> Option<Deed> {
         None => operands_or_it(cursor),
     };
     named(cursor).then_some(Deed::Save(what))
-}
-
-/// Free text up to a sink, the end of the sentence or the next clause.
-fn write(cursor: &mut Cursor, goal: &str) -> Option<Deed> {
-    let start = cursor.place(goal.len());
-    let verb = cursor.eat(&["write", "create", "generate", "draft", "compose", "make", "produce", "prepare"])?;
-    cursor.skip(&["me", "us"]);
-    cursor.eat(&["a", "an", "the", "some", "one", "two", "three", "my", "our"])?;
-    cursor.peek().filter(|token| matches!(token.kind, Kind::Word | Kind::File | Kind::Quoted))?;
-    cursor.next();
-    while !cursor.ends() && !phrase::clause_follows(cursor) {
-        let mut behind = cursor.clone();
-        if sink(&mut behind).is_some() {
-            phrase::closing(&mut behind);
-            if behind.ends() || phrase::separator(&mut behind) {
-                // The caller takes the sink.
-                break;
-            }
-        }
-        cursor.next();
-    }
-    let text = goal[start..cursor.behind()].trim();
-    // A coffee can be made too.
-    let writing = !matches!(verb, "make" | "produce" | "prepare") || is_written(text);
-    writing.then(|| Deed::Write(text.into()))
-}
-
-/// Is this something that consists of text?
-fn is_written(text: &str) -> bool {
-    const TEXTS: &[&str] = &[
-        "list", "checklist", "todo", "agenda", "letter", "email", "message", "invitation", "note", "notes", "poem", "story", "report", "plan",
-        "outline", "document", "page", "essay", "article", "text", "draft", "template", "schedule", "proposal", "speech", "readme",
-    ];
-    text.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| TEXTS.contains(&word))
 }

@@ -121,7 +121,10 @@ impl Scope {
                 ));
             }
         }
-        Err(format!("{} is needed and nothing before it is one; name a file or put a text in quotation marks", wanted.noun()))
+        Err(format!(
+            "{} is needed and nothing before it is one; name a file or put a text in quotation marks",
+            wanted.noun()
+        ))
     }
 
     /// `the result`: what a clause made last.

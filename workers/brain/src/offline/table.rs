@@ -15,7 +15,12 @@ pub struct Entry {
 
 pub const TABLE: &[Entry] = &[
     Entry { name: "read", form: "read FILE", verbs: &["FILE_OPS"], also: &["open", "load"] },
-    Entry { name: "convert", form: "convert FILE to JSON|CSV [as NAME]", verbs: &["DATA_TOOLKIT"], also: &["transform", "turn", "change"] },
+    Entry {
+        name: "convert",
+        form: "convert FILE to JSON|CSV [as NAME]",
+        verbs: &["DATA_TOOLKIT"],
+        also: &["transform", "turn", "change"],
+    },
     Entry {
         name: "count",
         form: "count the words|lines|characters|sentences|paragraphs in TEXT, count the rows in TABLE [where CONDITION] [by COLUMN], sum|average|lowest|highest COLUMN in TABLE",
@@ -49,8 +54,18 @@ pub const TABLE: &[Entry] = &[
         verbs: &["ASK_USER_QUESTION"],
         also: &["prompt"],
     },
-    Entry { name: "write", form: "write|create a … [to NAME] (a labelled template)", verbs: &["GENERATE"], also: &["create", "generate", "draft", "compose", "make"] },
-    Entry { name: "save", form: "save it|the result|the text|the answer as NAME.txt|.md|.csv|.json", verbs: &[], also: &["store", "put", "export"] },
+    Entry {
+        name: "write",
+        form: "write|create a … [to NAME] (a labelled template)",
+        verbs: &["GENERATE"],
+        also: &["create", "generate", "draft", "compose", "make"],
+    },
+    Entry {
+        name: "save",
+        form: "save it|the result|the text|the answer as NAME.txt|.md|.csv|.json",
+        verbs: &[],
+        also: &["store", "put", "export"],
+    },
 ];
 
 /// Every clause with its form; those whose verbs aren't installed say so.
@@ -58,7 +73,8 @@ pub fn known(catalogue: &Catalogue) -> Vec<String> {
     TABLE
         .iter()
         .map(|entry| {
-            let missing: Vec<&str> = entry.verbs.iter().copied().filter(|verb| catalogue.verb(verb).is_none()).collect();
+            let missing: Vec<&str> =
+                entry.verbs.iter().copied().filter(|verb| catalogue.verb(verb).is_none()).collect();
             match missing.as_slice() {
                 [] => entry.form.into(),
                 missing => format!("{} (needs {}, not installed)", entry.form, missing.join(" and ")),

@@ -26,10 +26,14 @@ impl Composer<'_> {
     }
 
     pub(super) fn count(&mut self, what: &[Operand], units: &[Unit]) -> Result<Vec<Made>, String> {
-        let statistics: Vec<&str> = units.iter().filter_map(|unit| if let Unit::Statistic(name) = unit { Some(*name) } else { None }).collect();
+        let statistics: Vec<&str> =
+            units.iter().filter_map(|unit| if let Unit::Statistic(name) = unit { Some(*name) } else { None }).collect();
         if !statistics.is_empty() {
             if statistics.len() < units.len() {
-                return Err("words, lines and the like are counted in texts, rows and columns in tables; say a clause for each".into());
+                return Err(
+                    "words, lines and the like are counted in texts, rows and columns in tables; say a clause for each"
+                        .into(),
+                );
             }
             return self.each(what, Wanted::Text, |composer, thing, _| {
                 let id = composer.draft.step(
@@ -39,13 +43,15 @@ impl Composer<'_> {
                     vec![("text", thing.input.clone())],
                     &[("statistics", "object")],
                 )?;
-                let whole = Thing { input: Input::from(id, "statistics"), shape: Shape::Report, label: thing.label.clone() };
+                let whole =
+                    Thing { input: Input::from(id, "statistics"), shape: Shape::Report, label: thing.label.clone() };
                 let (jq, shape, kind, ending) = match statistics.as_slice() {
                     [one] => (format!(".{one}"), Shape::Scalar, "number", "txt"),
                     many => (jq::statistics(many), Shape::Report, "object", "json"),
                 };
                 let name = format!("count-{}-{}", statistics.join("-"), thing.label).replace('_', "-");
-                let description = format!("Count the {} in {}", statistics.join(" and ").replace('_', " "), thing.label);
+                let description =
+                    format!("Count the {} in {}", statistics.join(" and ").replace('_', " "), thing.label);
                 Ok((composer.draft.query(&name, description, &whole, jq, shape, kind)?, Some(ending)))
             });
         }
@@ -72,7 +78,8 @@ impl Composer<'_> {
             };
             let text = matches!(unit, Unit::Occurrences(_));
             let thing = if text { Thing { shape: Shape::Text, ..thing } } else { thing };
-            let (name, description) = (format!("count-{word}-{}", thing.label), format!("Count the {word} in {}", thing.label));
+            let (name, description) =
+                (format!("count-{word}-{}", thing.label), format!("Count the {word} in {}", thing.label));
             Ok((composer.draft.query(&name, description, &thing, jq::count(unit), shape, kind)?, Some(ending)))
         })
     }

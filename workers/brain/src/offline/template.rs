@@ -41,29 +41,40 @@ pub fn write(prompt: &str, format: Format) -> String {
     let blocks = blocks(&title.to_lowercase());
     match format {
         Format::Markdown => {
-            let body: String = blocks.iter().map(|block| match block {
-                Heading(text) => format!("\n## {text}\n\n"),
-                Task(text) => format!("- [ ] {text}\n"),
-                Paragraph(text) => format!("{text}\n"),
-            }).collect();
+            let body: String = blocks
+                .iter()
+                .map(|block| match block {
+                    Heading(text) => format!("\n## {text}\n\n"),
+                    Task(text) => format!("- [ ] {text}\n"),
+                    Paragraph(text) => format!("{text}\n"),
+                })
+                .collect();
             format!("# {title}\n\n> {LABEL}\n\n{}", body.trim_start())
         }
         Format::Text => {
-            let body: String = blocks.iter().map(|block| match block {
-                Heading(text) => format!("\n{text}\n\n"),
-                Task(text) => format!("[ ] {text}\n"),
-                Paragraph(text) => format!("{text}\n"),
-            }).collect();
+            let body: String = blocks
+                .iter()
+                .map(|block| match block {
+                    Heading(text) => format!("\n{text}\n\n"),
+                    Task(text) => format!("[ ] {text}\n"),
+                    Paragraph(text) => format!("{text}\n"),
+                })
+                .collect();
             format!("{title}\n\n({LABEL})\n\n{}", body.trim_start())
         }
         Format::Html => {
-            let body: String = blocks.iter().map(|block| match block {
-                Heading(text) => format!("<h2>{text}</h2>\n"),
-                Task(text) => format!("<p><input type=\"checkbox\"> {text}</p>\n"),
-                Paragraph(text) => format!("<p>{text}</p>\n"),
-            }).collect();
+            let body: String = blocks
+                .iter()
+                .map(|block| match block {
+                    Heading(text) => format!("<h2>{text}</h2>\n"),
+                    Task(text) => format!("<p><input type=\"checkbox\"> {text}</p>\n"),
+                    Paragraph(text) => format!("<p>{text}</p>\n"),
+                })
+                .collect();
             let title = title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-            format!("<!doctype html>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n<h1>{title}</h1>\n<p><em>{LABEL}</em></p>\n{body}")
+            format!(
+                "<!doctype html>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n<h1>{title}</h1>\n<p><em>{LABEL}</em></p>\n{body}"
+            )
         }
         Format::Code => format!("# {title}\n# {LABEL}\n# Nothing is implemented: code needs a model.\n"),
     }
@@ -90,14 +101,23 @@ fn blocks(title: &str) -> Vec<Block> {
         vec![Task("First item"), Task("Second item"), Task("Third item")]
     } else if has(&["letter", "email", "mail", "message", "invitation"]) {
         vec![
-            Paragraph("Dear …,"), Paragraph(""), Paragraph("(why you are writing)"), Paragraph(""),
-            Paragraph("(what you would like to happen, and by when)"), Paragraph(""), Paragraph("Kind regards"), Paragraph("…"),
+            Paragraph("Dear …,"),
+            Paragraph(""),
+            Paragraph("(why you are writing)"),
+            Paragraph(""),
+            Paragraph("(what you would like to happen, and by when)"),
+            Paragraph(""),
+            Paragraph("Kind regards"),
+            Paragraph("…"),
         ]
     } else {
         vec![
-            Heading("Introduction"), Paragraph("(what this is about, and for whom)"),
-            Heading("Main part"), Paragraph("(the points to be made, one paragraph each)"),
-            Heading("Conclusion"), Paragraph("(what follows from it)"),
+            Heading("Introduction"),
+            Paragraph("(what this is about, and for whom)"),
+            Heading("Main part"),
+            Paragraph("(the points to be made, one paragraph each)"),
+            Heading("Conclusion"),
+            Paragraph("(what follows from it)"),
         ]
     }
 }

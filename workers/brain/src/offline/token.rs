@@ -57,11 +57,14 @@ pub fn tokens(goal: &str, files: &[FileInfo]) -> Result<Vec<Token>, usize> {
             let end = closing(body, *close).ok_or(at)?;
             (Kind::Quoted, body[..end].to_string(), open.len_utf8() + end + close.len_utf8())
         } else if rest.starts_with("http://") || rest.starts_with("https://") {
-            let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '“' | '”' | '<' | '>')).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| c.is_whitespace() || matches!(c, '"' | '“' | '”' | '<' | '>'))
+                .unwrap_or(rest.len());
             let url = rest[..end].trim_end_matches(['.', ',', ';', ')', '!', '?', '\'']);
             (Kind::Url, url.to_string(), url.len())
         } else if matches!(first, '>' | '<' | '=' | '!' | '≥' | '≤' | '≠') && !bare_exclamation(rest) {
-            let length = if rest[first.len_utf8()..].starts_with('=') { first.len_utf8() + 1 } else { first.len_utf8() };
+            let length =
+                if rest[first.len_utf8()..].starts_with('=') { first.len_utf8() + 1 } else { first.len_utf8() };
             (Kind::Sign, sign(&rest[..length]), length)
         } else if matches!(first, ',' | ':') {
             (Kind::Comma, first.to_string(), 1)
@@ -123,7 +126,26 @@ fn word(rest: &str) -> &str {
     let end = rest
         .find(|c: char| {
             c.is_whitespace()
-                || matches!(c, ',' | ';' | ':' | '?' | '!' | '>' | '<' | '=' | '≥' | '≤' | '≠' | '"' | '“' | '”' | '„' | '«' | '»' | '`')
+                || matches!(
+                    c,
+                    ',' | ';'
+                        | ':'
+                        | '?'
+                        | '!'
+                        | '>'
+                        | '<'
+                        | '='
+                        | '≥'
+                        | '≤'
+                        | '≠'
+                        | '"'
+                        | '“'
+                        | '”'
+                        | '„'
+                        | '«'
+                        | '»'
+                        | '`'
+                )
         })
         .unwrap_or(rest.len());
     // A sign that nothing starts with, such as a lone `»`, is a word of its own.
@@ -147,10 +169,8 @@ mod tests {
     use super::*;
 
     fn kinds(goal: &str, files: &[&str]) -> Vec<(Kind, String)> {
-        let files: Vec<_> = files
-            .iter()
-            .map(|path| FileInfo { path: (*path).into(), size: 1, media_type: String::new() })
-            .collect();
+        let files: Vec<_> =
+            files.iter().map(|path| FileInfo { path: (*path).into(), size: 1, media_type: String::new() }).collect();
         tokens(goal, &files).expect("closed quotes").into_iter().map(|t| (t.kind, t.text)).collect()
     }
 
@@ -158,9 +178,18 @@ mod tests {
     fn a_full_stop_ends_a_sentence_and_not_a_file_name() {
         let got = kinds("Read a.csv. price>=3.5, it’s 'don't', https://x.org/a?b=1.", &[]);
         let want = [
-            (Kind::Word, "Read"), (Kind::File, "a.csv"), (Kind::Stop, "."), (Kind::Word, "price"),
-            (Kind::Sign, ">="), (Kind::Word, "3.5"), (Kind::Comma, ","), (Kind::Word, "it’s"),
-            (Kind::Quoted, "don't"), (Kind::Comma, ","), (Kind::Url, "https://x.org/a?b=1"), (Kind::Stop, "."),
+            (Kind::Word, "Read"),
+            (Kind::File, "a.csv"),
+            (Kind::Stop, "."),
+            (Kind::Word, "price"),
+            (Kind::Sign, ">="),
+            (Kind::Word, "3.5"),
+            (Kind::Comma, ","),
+            (Kind::Word, "it’s"),
+            (Kind::Quoted, "don't"),
+            (Kind::Comma, ","),
+            (Kind::Url, "https://x.org/a?b=1"),
+            (Kind::Stop, "."),
         ];
         assert_eq!(got, want.map(|(kind, text)| (kind, text.to_string())));
     }

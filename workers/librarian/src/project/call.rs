@@ -14,7 +14,14 @@ impl Row<'_> {
     }
 
     /// The first answer stands; `by` is who gave it.
-    pub fn answered(&self, event: &Event, by: std::result::Result<(&String, &String), ()>, usage: Usage, usd: f64, ms: u64) -> Result<()> {
+    pub fn answered(
+        &self,
+        event: &Event,
+        by: std::result::Result<(&String, &String), ()>,
+        usage: Usage,
+        usd: f64,
+        ms: u64,
+    ) -> Result<()> {
         let Some(call) = event.request() else { return Ok(()) };
         let status = if by.is_ok() { "completed" } else { "failed" };
         let (provider, model) = by.ok().unzip();

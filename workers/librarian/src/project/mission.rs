@@ -22,7 +22,8 @@ pub fn created(rows: &Transaction<'_>, event: &Event, said: &MissionCreated) -> 
         return Ok(());
     }
     let n = rows.last_insert_rowid();
-    rows.prepare_cached("INSERT INTO mission_text (rowid, name, goal) VALUES (?1, ?2, ?3)")?.execute(params![n, said.name, said.goal])?;
+    rows.prepare_cached("INSERT INTO mission_text (rowid, name, goal) VALUES (?1, ?2, ?3)")?
+        .execute(params![n, said.name, said.goal])?;
     if said.plan.is_none() {
         Row { rows, mission: n, at: event.time }.own_step(PLAN_STEP)?;
     }
@@ -37,15 +38,21 @@ impl Row<'_> {
     /// The first end stands.
     pub fn goes(&self, status: &str) -> Result<()> {
         self.rows
-            .prepare_cached("UPDATE mission SET status = ?2 WHERE n = ?1 AND status NOT IN ('completed', 'failed', 'aborted')")?
+            .prepare_cached(
+                "UPDATE mission SET status = ?2 WHERE n = ?1 AND status NOT IN ('completed', 'failed', 'aborted')",
+            )?
             .execute(params![self.mission, status])
             .map(|_| ())
     }
 
     pub fn resumed(&self, from: Standstill) -> Result<()> {
         let sql = match from {
-            Standstill::Paused => format!("UPDATE mission SET status = {} WHERE n = ?1 AND status IN ('pausing', 'paused')", MOVING),
-            Standstill::Waiting => format!("UPDATE mission SET status = {} WHERE n = ?1 AND status = 'waiting'", MOVING),
+            Standstill::Paused => {
+                format!("UPDATE mission SET status = {} WHERE n = ?1 AND status IN ('pausing', 'paused')", MOVING)
+            }
+            Standstill::Waiting => {
+                format!("UPDATE mission SET status = {} WHERE n = ?1 AND status = 'waiting'", MOVING)
+            }
         };
         self.rows.prepare_cached(&sql)?.execute([self.mission]).map(|_| ())
     }

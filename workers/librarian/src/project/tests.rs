@@ -11,7 +11,8 @@ use uuid::Uuid;
 type Word = (Writer, &'static str, Value, Option<u128>);
 
 fn event(n: usize, (writer, kind, data, answers): &Word) -> Event {
-    let fact = Fact::from_bytes(kind, data.to_string().as_bytes()).expect("a word").unwrap_or_else(|e| panic!("{kind}: {e}"));
+    let fact =
+        Fact::from_bytes(kind, data.to_string().as_bytes()).expect("a word").unwrap_or_else(|e| panic!("{kind}: {e}"));
     let tail = match (&fact, answers) {
         (_, Some(request)) => Tail::Answer { requester: Writer::Agent, request: EventId(Uuid::from_u128(*request)) },
         (Fact::StepCancelled(said), _) => Tail::Step(said.step.clone()),
@@ -46,7 +47,8 @@ fn agrees(words: &[Word]) {
         overview.evolve(&event);
         let subject = Subject::new(event.tenant.clone(), event.mission, event.writer, &event.fact, event.tail.clone());
         let folded = concerns(&subject.kind);
-        let item = Item { seq: event.seq, subject: Some(subject), time: Some(event.time), event: folded.then_some(event) };
+        let item =
+            Item { seq: event.seq, subject: Some(subject), time: Some(event.time), event: folded.then_some(event) };
         for _ in 0..2 {
             store.project(std::slice::from_ref(&item)).expect("projected");
         }
@@ -100,11 +102,19 @@ fn assigned(step: &str, attempt: u32) -> Word {
 
 fn completed(step: &str, attempt: u32) -> Word {
     let deliverables = json!([{"name": format!("{step}.txt"), "file": reference()}]);
-    agent("step.completed", json!({"step": step, "attempt": attempt, "agent": "executor-1", "deliverables": deliverables}))
+    agent(
+        "step.completed",
+        json!({"step": step, "attempt": attempt, "agent": "executor-1", "deliverables": deliverables}),
+    )
 }
 
 fn trouble(writer: Writer, kind: &'static str, step: &str, attempt: u32) -> Word {
-    (writer, kind, json!({"step": step, "attempt": attempt, "class": "transient", "message": "no", "reason": "no"}), None)
+    (
+        writer,
+        kind,
+        json!({"step": step, "attempt": attempt, "class": "transient", "message": "no", "reason": "no"}),
+        None,
+    )
 }
 
 #[test]

@@ -101,7 +101,8 @@ impl Server {
 
     pub async fn ask(&self, tenant: &str, question: Value) -> Value {
         let body = question.to_string().into();
-        let answer = service::ask(&self.door, &format!("stage7.query.{tenant}"), body, Duration::from_secs(15)).await.unwrap();
+        let answer =
+            service::ask(&self.door, &format!("stage7.query.{tenant}"), body, Duration::from_secs(15)).await.unwrap();
         serde_json::from_slice(&answer).unwrap()
     }
 
@@ -127,7 +128,11 @@ impl Server {
         for _ in 0..500 {
             let (mut found, mut pages, mut after) = (0, 0, Value::Null);
             loop {
-                let question = if after.is_null() { json!({"list": {"limit": 500}}) } else { json!({"list": {"limit": 500, "after": after}}) };
+                let question = if after.is_null() {
+                    json!({"list": {"limit": 500}})
+                } else {
+                    json!({"list": {"limit": 500, "after": after}})
+                };
                 let page = self.ask("default", question).await;
                 found += goals(&page).len();
                 pages += 1;
@@ -150,5 +155,10 @@ pub fn mission(n: u128) -> MissionId {
 }
 
 pub fn goals(page: &Value) -> Vec<String> {
-    page["missions"].as_array().unwrap_or_else(|| panic!("{page}")).iter().map(|one| one["goal"].as_str().unwrap().to_string()).collect()
+    page["missions"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{page}"))
+        .iter()
+        .map(|one| one["goal"].as_str().unwrap().to_string())
+        .collect()
 }

@@ -29,8 +29,15 @@ async fn lists_and_searches_are_fresh_and_a_tenants_own() {
     server.mission("other", 20, "count in secret").await;
     server.listed("other", 1).await;
     assert_eq!(server.goals("other", json!({"search": {"text": "translate"}})).await, [""; 0]);
-    assert_eq!(server.goals("default", json!({"search": {"text": "COUNT wor"}})).await, ["count the words of README.md"]);
-    assert_eq!(server.goals("default", json!({"search": {"text": "page 7 OR \"*"}})).await, [""; 0], "nothing in a text is an operator");
+    assert_eq!(
+        server.goals("default", json!({"search": {"text": "COUNT wor"}})).await,
+        ["count the words of README.md"]
+    );
+    assert_eq!(
+        server.goals("default", json!({"search": {"text": "page 7 OR \"*"}})).await,
+        [""; 0],
+        "nothing in a text is an operator"
+    );
     server.say("default", first, MissionPausing {}.into()).await;
     for _ in 0..200 {
         if server.goals("default", json!({"list": {"status": "pausing"}})).await.len() == 1 {
@@ -39,7 +46,10 @@ async fn lists_and_searches_are_fresh_and_a_tenants_own() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let listed = server.ask("default", json!({"list": {"status": "pausing"}})).await;
-    assert_eq!((&listed["missions"][0]["id"], &listed["missions"][0]["status"]), (&json!(first.to_string()), &json!("pausing")));
+    assert_eq!(
+        (&listed["missions"][0]["id"], &listed["missions"][0]["status"]),
+        (&json!(first.to_string()), &json!("pausing"))
+    );
     librarian.stop().await;
 }
 
@@ -124,12 +134,22 @@ async fn another_instance_takes_over_and_only_one_answers() {
         let took = server.listed("default", n as usize).await;
         assert!(took < Duration::from_millis(500), "listed after {took:?}");
         for _ in 0..5 {
-            assert_eq!(server.goals("default", json!({"list": {}})).await.len(), n as usize, "one that stands by answers nothing");
+            assert_eq!(
+                server.goals("default", json!({"list": {}})).await.len(),
+                n as usize,
+                "one that stands by answers nothing"
+            );
         }
     }
     first.kill();
     for n in 30..40 {
-        server.say("default", server.mission("default", n, "after the kill").await, MissionWaiting { questions: vec![] }.into()).await;
+        server
+            .say(
+                "default",
+                server.mission("default", n, "after the kill").await,
+                MissionWaiting { questions: vec![] }.into(),
+            )
+            .await;
     }
     server.listed("default", 39).await;
     second.stop().await;

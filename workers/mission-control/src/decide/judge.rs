@@ -15,13 +15,21 @@ pub fn next(state: &State) -> Option<Due> {
     let mission = state.mission.as_ref()?;
     let catalogue = mission.catalogue.content.as_ref()?;
     let used = state.steps.size();
-    let allowed = mission.budget.max_steps.map_or(u64::from(mission.limits.steps), |most| most.min(u64::from(mission.limits.steps)));
+    let allowed = mission
+        .budget
+        .max_steps
+        .map_or(u64::from(mission.limits.steps), |most| most.min(u64::from(mission.limits.steps)));
     let left = usize::try_from(allowed).unwrap_or(usize::MAX).saturating_sub(used.saturating_sub(1));
     let known = |id: &str| state.step(id).map(|step| step.definition.as_ref());
-    let judge = |raw: &schemas::Value, parent| plan::accept(raw, &Scope { catalogue, step: &known, parent, max_steps: left });
+    let judge =
+        |raw: &schemas::Value, parent| plan::accept(raw, &Scope { catalogue, step: &known, parent, max_steps: left });
 
     // A ready plan is judged once, straight away.
-    if let Some(ready) = mission.plan.as_ref().filter(|_| state.status == Status::Planning && state.steps.is_empty() && state.failed.is_empty()) {
+    if let Some(ready) = mission
+        .plan
+        .as_ref()
+        .filter(|_| state.status == Status::Planning && state.steps.is_empty() && state.failed.is_empty())
+    {
         let raw = serde_json::to_value(ready).ok()?;
         return Some(match judge(&raw, None) {
             Ok(plan) => Due::new(PlanAccepted { step: PLAN_STEP.into(), plan }, "_plan/1", state.created),

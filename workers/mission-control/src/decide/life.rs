@@ -4,8 +4,8 @@ use schemas::{
     Class,
     agent::{AnswerType, QuestionAsked},
     control::{
-        BudgetReached, MissionAborted, MissionCompleted, MissionFailed, MissionPaused, MissionPausing, MissionResumed, MissionRetried, MissionWaiting,
-        Purpose, Standstill, TimerCleared, TimerSet,
+        BudgetReached, MissionAborted, MissionCompleted, MissionFailed, MissionPaused, MissionPausing, MissionResumed,
+        MissionRetried, MissionWaiting, Purpose, Standstill, TimerCleared, TimerSet,
     },
     plan::PLAN_STEP,
 };
@@ -27,14 +27,26 @@ pub fn guard(state: &State) -> Option<Due> {
         Some(Due::new(failed, "", cause).nth(state.retries))
     };
     if mission.catalogue.content.is_none() {
-        return fail(Class::Permanent, "the catalogue that the mission was created with is missing".into(), state.created);
+        return fail(
+            Class::Permanent,
+            "the catalogue that the mission was created with is missing".into(),
+            state.created,
+        );
     }
     if state.events >= mission.limits.events {
-        return fail(Class::Permanent, format!("the mission has {} events, the most that are allowed", mission.limits.events), state.created);
+        return fail(
+            Class::Permanent,
+            format!("the mission has {} events, the most that are allowed", mission.limits.events),
+            state.created,
+        );
     }
     if let Some(cause) = state.deadline {
         let seconds = mission.budget.max_seconds.unwrap_or_default();
-        return fail(Class::Budget, format!("the mission took longer than the {seconds} seconds it was given"), Some(cause));
+        return fail(
+            Class::Budget,
+            format!("the mission took longer than the {seconds} seconds it was given"),
+            Some(cause),
+        );
     }
     if let Some(cause) = state.budget_refused {
         return fail(Class::Budget, "the budget is used up and was not raised".into(), Some(cause));
@@ -65,14 +77,18 @@ pub fn pause(state: &State) -> Option<Due> {
 /// The question that a used-up budget raises.
 pub fn budget(state: &State) -> Option<Due> {
     if let Some((_, message, cause)) = &state.short {
-        return Some(Due::new(BudgetReached { message: message.clone() }, "", Some(*cause)).nth(state.shorts.saturating_sub(1)));
+        return Some(
+            Due::new(BudgetReached { message: message.clone() }, "", Some(*cause)).nth(state.shorts.saturating_sub(1)),
+        );
     }
     let (step, message, cause) = state.reached.as_ref()?;
     let asked = QuestionAsked {
         step: step.clone(),
         attempt: state.step(step).map_or(1, |step| step.attempt),
         agent: None,
-        text: format!("The budget is used up: {message}. Raise it (`budget.raised` with new limits), or stop the mission?"),
+        text: format!(
+            "The budget is used up: {message}. Raise it (`budget.raised` with new limits), or stop the mission?"
+        ),
         answer: AnswerType::Choice,
         choices: vec!["raise".into(), "stop".into()],
         expires: None,
@@ -117,10 +133,15 @@ pub fn end(state: &State) -> Option<Due> {
         return Some(Due::new(completed, "", last.or(planned)));
     }
     let first = state.failed.values().next()?;
-    let words: Vec<String> = state.failed.iter().take(5).map(|(id, trouble)| match id.as_str() {
-        PLAN_STEP => trouble.message.clone(),
-        _ => format!("step {id}: {}", trouble.message),
-    }).collect();
+    let words: Vec<String> = state
+        .failed
+        .iter()
+        .take(5)
+        .map(|(id, trouble)| match id.as_str() {
+            PLAN_STEP => trouble.message.clone(),
+            _ => format!("step {id}: {}", trouble.message),
+        })
+        .collect();
     let more = state.failed.size().saturating_sub(5);
     let more = if more > 0 { format!("; and {more} more steps") } else { String::new() };
     let failed = MissionFailed {
@@ -135,7 +156,8 @@ pub fn end(state: &State) -> Option<Due> {
 /// A person wants a failed mission tried again, all of it or one step.
 pub fn retry(state: &State) -> Option<Due> {
     let (cause, only) = state.retry_requested.clone()?;
-    let steps: Vec<String> = state.failed.keys().filter(|id| only.as_ref().is_none_or(|only| only == *id)).cloned().collect();
+    let steps: Vec<String> =
+        state.failed.keys().filter(|id| only.as_ref().is_none_or(|only| only == *id)).cloned().collect();
     // Said even when there is nothing to retry: then the mission fails again, saying why.
     Some(Due::new(MissionRetried { steps }, "", Some(cause)).nth(state.retries))
 }

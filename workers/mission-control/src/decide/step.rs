@@ -39,7 +39,8 @@ fn again_later(state: &State) -> Option<Due> {
     let attempt = step.attempt + 1;
     let doubled = limits.backoff * f64::from(2u32.saturating_pow(step.tries().saturating_sub(1).min(20)));
     let seconds = doubled.min(limits.backoff_cap) * (0.8 + 0.4 * fraction(trouble.cause));
-    let set = TimerSet { at: state.time().after_seconds(seconds), purpose: Purpose::Retry { step: id.clone(), attempt } };
+    let set =
+        TimerSet { at: state.time().after_seconds(seconds), purpose: Purpose::Retry { step: id.clone(), attempt } };
     Some(Due::new(set, format!("retry/{id}/{attempt}"), Some(trouble.cause)))
 }
 

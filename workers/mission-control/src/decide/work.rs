@@ -28,7 +28,8 @@ pub fn assign(state: &State) -> Option<Due> {
             Due::new(AgentSpawned { agent, role: step.role.clone() }, entity, cause)
         }
         Hand::Free(agent) => {
-            let assigned = StepAssigned { step: id.into(), attempt: step.attempt, agent, verb: step.definition.verb.clone() };
+            let assigned =
+                StepAssigned { step: id.into(), attempt: step.attempt, agent, verb: step.definition.verb.clone() };
             Due::new(assigned, format!("{id}/{}", step.attempt), cause)
         }
     })
@@ -43,7 +44,8 @@ enum Hand {
 fn hand(state: &State, role: &str) -> Option<Hand> {
     let limits = &state.mission.as_ref()?.limits;
     let of_role = || state.agents.iter().filter(|(_, agent)| agent.role == role);
-    let free = of_role().filter(|(_, agent)| agent.running < limits.steps_per_agent).min_by_key(|(_, agent)| agent.running);
+    let free =
+        of_role().filter(|(_, agent)| agent.running < limits.steps_per_agent).min_by_key(|(_, agent)| agent.running);
     if let Some((name, _)) = free {
         return Some(Hand::Free(name.clone()));
     }

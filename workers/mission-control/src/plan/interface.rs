@@ -42,7 +42,10 @@ impl<'a> Interface<'a> {
         }
         for name in inputs.keys().filter(|name| !self.takes(name) && !self.is_named(name, draft)) {
             let known = list(properties(&self.verb.input));
-            let message = format!("{verb} has no such input; it has {known}. One of another name must be named in a text input, as {{{}}}", token(name));
+            let message = format!(
+                "{verb} has no such input; it has {known}. One of another name must be named in a text input, as {{{}}}",
+                token(name)
+            );
             faults.add(format!("{at}/inputs/{}", token(name)), message);
         }
         self.check_constants(draft, at, faults);
@@ -62,7 +65,9 @@ impl<'a> Interface<'a> {
     /// Does this text name another input?
     fn is_template(&self, name: &str, draft: &Draft) -> bool {
         let text = self.texts(draft).find(|(of, _)| *of == name).map(|(_, text)| text);
-        text.is_some_and(|text| draft.step.inputs.keys().any(|other| other != name && text.contains(&format!("{{{other}}}"))))
+        text.is_some_and(|text| {
+            draft.step.inputs.keys().any(|other| other != name && text.contains(&format!("{{{other}}}")))
+        })
     }
 
     /// The verb's own inputs that the plan gives as texts and in which braces are replaced.
@@ -96,7 +101,8 @@ impl<'a> Interface<'a> {
         }
         for error in validator.iter_errors(&constants) {
             let place = error.instance_path().to_string();
-            let Some((name, rest)) = place.strip_prefix('/').map(|path| path.split_once('/').unwrap_or((path, ""))) else {
+            let Some((name, rest)) = place.strip_prefix('/').map(|path| path.split_once('/').unwrap_or((path, "")))
+            else {
                 if whole && !is_said_otherwise(&error) {
                     faults.add(format!("{at}/inputs"), error.to_string());
                 }
@@ -115,7 +121,10 @@ impl<'a> Interface<'a> {
     fn check_reference(&self, name: &str, value: &Value, at: &str, faults: &mut Faults) {
         let place = || format!("{at}/inputs/{}/value", token(name));
         let Some(reference) = Ref::from_value(value) else {
-            return faults.add(place(), format!("an object with `{REF_KEY}` refers to stored bytes: it also has type, size and media_type"));
+            return faults.add(
+                place(),
+                format!("an object with `{REF_KEY}` refers to stored bytes: it also has type, size and media_type"),
+            );
         };
         let kinds = property(&self.verb.input, name).map(of_schema).unwrap_or_default();
         if reference.form != Form::Json && !kinds.is_empty() && !kinds.contains(&"string") {

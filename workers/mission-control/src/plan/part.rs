@@ -4,9 +4,9 @@
 use super::{
     Scope,
     fault::{Faults, list, shown, token},
+    kind::properties,
     shape::Draft,
     source::{Change, Edit, alias, output},
-    kind::properties,
 };
 use schemas::{
     id,
@@ -21,33 +21,57 @@ const LONGEST: usize = 64;
 pub fn check_answer(scope: &Scope, faults: &mut Faults) {
     let Some(parent) = scope.parent else { return };
     if parent.outputs.len() > 1 {
-        let message = format!("step {} is to give {}: make a plan whose steps give them", shown(&parent.id), list(parent.outputs.keys()));
+        let message = format!(
+            "step {} is to give {}: make a plan whose steps give them",
+            shown(&parent.id),
+            list(parent.outputs.keys())
+        );
         faults.add("/answer", message);
     }
     for (name, file) in parent.outputs.iter().filter_map(|(name, output)| Some((name, output.deliverable.as_ref()?))) {
-        let message = format!("output {} is to become the file {}: make a plan with a step whose output is this deliverable", shown(name), shown(file));
+        let message = format!(
+            "output {} is to become the file {}: make a plan with a step whose output is this deliverable",
+            shown(name),
+            shown(file)
+        );
         faults.add("/answer", message);
     }
 }
 
 /// Checks that every promise is kept, and gives the files that the promised outputs become.
 pub fn check(drafts: &[Draft], order: &[usize], parent: &Step, scope: &Scope, faults: &mut Faults) -> Vec<Edit> {
-    let delivered: HashSet<&str> = drafts.iter().flat_map(|draft| draft.step.outputs.values()).filter_map(|output| output.deliverable.as_deref()).collect();
+    let delivered: HashSet<&str> = drafts
+        .iter()
+        .flat_map(|draft| draft.step.outputs.values())
+        .filter_map(|output| output.deliverable.as_deref())
+        .collect();
     let mut files = Vec::new();
     for (name, promised) in &parent.outputs {
         let Some((maker, made)) = maker(name, drafts, order, parent, scope) else {
             // Whatever could not be read may have been it.
             if !drafts.iter().any(|draft| draft.no_outputs || draft.step.verb.is_empty()) {
-                let message = format!("step {} is to give {}: no step of the plan has an output of that name", shown(&parent.id), shown(name));
+                let message = format!(
+                    "step {} is to give {}: no step of the plan has an output of that name",
+                    shown(&parent.id),
+                    shown(name)
+                );
                 faults.add("/steps", message);
             }
             continue;
         };
-        let Some(file) = promised.deliverable.as_ref().filter(|file| !delivered.contains(file.as_str())) else { continue };
+        let Some(file) = promised.deliverable.as_ref().filter(|file| !delivered.contains(file.as_str())) else {
+            continue;
+        };
         let step = &drafts[maker].step;
         match step.outputs.get(&made).and_then(|output| output.deliverable.as_ref()) {
             Some(other) => {
-                let message = format!("output {} of step {} is to become the file {}, not {}", shown(name), shown(&parent.id), shown(file), shown(other));
+                let message = format!(
+                    "output {} of step {} is to become the file {}, not {}",
+                    shown(name),
+                    shown(&parent.id),
+                    shown(file),
+                    shown(other)
+                );
                 faults.add(format!("/steps/{maker}/outputs/{}/deliverable", token(&made)), message);
             }
             None => files.push(Edit { step: maker, output: made, change: Change::File(file.clone()) }),

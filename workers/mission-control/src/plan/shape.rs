@@ -48,7 +48,9 @@ pub fn read(raw: &Value, max_steps: usize, faults: &mut Faults) -> Option<Shape>
         Some(_) if !steps.is_empty() => faults.add("/answer", "give either steps or an answer"),
         Some(Value::String(text)) if text.trim().is_empty() => faults.add("/answer", "is blank"),
         Some(answer) => return Some(Shape::Answer(answer.clone())),
-        None if steps.is_empty() => faults.add("/steps", "a plan has at least one step, or an answer in place of steps"),
+        None if steps.is_empty() => {
+            faults.add("/steps", "a plan has at least one step, or an answer in place of steps")
+        }
         None => {}
     }
     if steps.len() > max_steps {
@@ -90,7 +92,10 @@ fn draft(raw: &Value, at: &str, faults: &mut Faults) -> Draft {
     if let Some(raw) = present(step, "timeout") {
         draft.step.timeout = raw.as_f64().filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST);
         if draft.step.timeout.is_none() {
-            faults.add(format!("{at}/timeout"), format!("must be a number of seconds, more than 0 and {LONGEST} at the most"));
+            faults.add(
+                format!("{at}/timeout"),
+                format!("must be a number of seconds, more than 0 and {LONGEST} at the most"),
+            );
         }
     }
     if let Some(raw) = present(step, "retries") {
@@ -129,7 +134,8 @@ fn is_free(id: &str, at: &str, faults: &mut Faults) -> bool {
 }
 
 fn input(raw: &Value, at: &str, faults: &mut Faults) -> Option<Input> {
-    let fields = raw.as_object().map(|object| (object.len(), object.get("value"), object.get("from"), object.get("output")));
+    let fields =
+        raw.as_object().map(|object| (object.len(), object.get("value"), object.get("from"), object.get("output")));
     match fields {
         Some((1, Some(value), None, None)) => return Some(Input::Value(Constant { value: value.clone() })),
         Some((2, None, Some(Value::String(from)), Some(Value::String(output)))) => {
@@ -151,18 +157,31 @@ fn output(raw: &Value, at: &str, faults: &mut Faults) -> Output {
         faults.add(format!("{at}/type"), format!("{} is no type; there are {}", shown(&kind), list(KINDS)));
         kind.clear();
     }
-    Output { kind, description: text(output, "description", at, faults).unwrap_or_default(), deliverable: text(output, "deliverable", at, faults) }
+    Output {
+        kind,
+        description: text(output, "description", at, faults).unwrap_or_default(),
+        deliverable: text(output, "deliverable", at, faults),
+    }
 }
 
 /// Visits each entry of an object; `false` when it is something else.
-fn each(step: &Map<String, Value>, key: &str, at: &str, faults: &mut Faults, mut visit: impl FnMut(&str, &Value, &str, &mut Faults)) -> bool {
+fn each(
+    step: &Map<String, Value>,
+    key: &str,
+    at: &str,
+    faults: &mut Faults,
+    mut visit: impl FnMut(&str, &Value, &str, &mut Faults),
+) -> bool {
     match present(step, key) {
         None => true,
         Some(Value::Object(entries)) => {
             for (name, raw) in entries {
                 let at = format!("{at}/{key}/{}", token(name));
                 if name.is_empty() || name.len() > 128 || name.contains(|c: char| c.is_control() || "{}".contains(c)) {
-                    faults.add(at.clone(), "such a name cannot be used: 1 to 128 bytes, no braces, no control characters");
+                    faults.add(
+                        at.clone(),
+                        "such a name cannot be used: 1 to 128 bytes, no braces, no control characters",
+                    );
                 }
                 visit(name, raw, &at, faults);
             }

@@ -52,7 +52,16 @@ pub fn check(drafts: &[Draft], index: &HashMap<&str, usize>, scope: &Scope, faul
         let step = &draft.step;
         for (name, input) in &step.inputs {
             if let Input::From(source) = input {
-                check_source(source, name, step, &format!("/steps/{i}/inputs/{}", token(name)), drafts, index, scope, faults);
+                check_source(
+                    source,
+                    name,
+                    step,
+                    &format!("/steps/{i}/inputs/{}", token(name)),
+                    drafts,
+                    index,
+                    scope,
+                    faults,
+                );
             }
         }
         for (k, other) in step.after.iter().enumerate() {
@@ -71,7 +80,16 @@ pub fn check(drafts: &[Draft], index: &HashMap<&str, usize>, scope: &Scope, faul
 }
 
 #[expect(clippy::too_many_arguments, reason = "a reference, where it stands, and all that it can lead to")]
-fn check_source(source: &Source, name: &str, step: &Step, at: &str, drafts: &[Draft], index: &HashMap<&str, usize>, scope: &Scope, faults: &mut Faults) {
+fn check_source(
+    source: &Source,
+    name: &str,
+    step: &Step,
+    at: &str,
+    drafts: &[Draft],
+    index: &HashMap<&str, usize>,
+    scope: &Scope,
+    faults: &mut Faults,
+) {
     let inner = index.get(source.from.as_str()).map(|i| &drafts[*i]);
     // Of what could not be read nothing more is said.
     if inner.is_some_and(|draft| draft.no_outputs || draft.step.verb.is_empty()) {
@@ -82,12 +100,29 @@ fn check_source(source: &Source, name: &str, step: &Step, at: &str, drafts: &[Dr
     };
     let verb = scope.catalogue.verb(&giver.verb);
     let Some(kinds) = output(verb, giver, &source.output) else {
-        let message = format!("step {} gives no output {}; it gives {}", shown(&source.from), shown(&source.output), given(verb, giver));
+        let message = format!(
+            "step {} gives no output {}; it gives {}",
+            shown(&source.from),
+            shown(&source.output),
+            given(verb, giver)
+        );
         return faults.add(format!("{at}/output"), message);
     };
-    let wanted = scope.catalogue.verb(&step.verb).and_then(|verb| property(&verb.input, name)).map(of_schema).unwrap_or_default();
+    let wanted = scope
+        .catalogue
+        .verb(&step.verb)
+        .and_then(|verb| property(&verb.input, name))
+        .map(of_schema)
+        .unwrap_or_default();
     if !fits(&kinds, &wanted) {
-        let message = format!("output {} of step {} is {}, {} takes {} here", shown(&source.output), shown(&source.from), list(kinds), step.verb, list(wanted));
+        let message = format!(
+            "output {} of step {} is {}, {} takes {} here",
+            shown(&source.output),
+            shown(&source.from),
+            list(kinds),
+            step.verb,
+            list(wanted)
+        );
         faults.add(at, message);
     }
 }

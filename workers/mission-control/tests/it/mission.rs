@@ -36,12 +36,21 @@ pub fn catalogue() -> Catalogue {
         roles: vec![role.into()],
         pure: true,
     };
-    let role = |name: &str| (name.to_string(), Role { description: String::new(), responsibilities: Vec::new(), prompt: String::new(), verbs: Vec::new() });
+    let role = |name: &str| {
+        (
+            name.to_string(),
+            Role { description: String::new(), responsibilities: Vec::new(), prompt: String::new(), verbs: Vec::new() },
+        )
+    };
     Catalogue {
-        verbs: [verb("THINK", Runner::Agent, "analyst"), verb("WORK", Runner::Capability, "executor"), verb("ACCOMPLISH", Runner::Agent, "coordinator")]
-            .into_iter()
-            .map(|verb| (verb.name.clone(), verb))
-            .collect(),
+        verbs: [
+            verb("THINK", Runner::Agent, "analyst"),
+            verb("WORK", Runner::Capability, "executor"),
+            verb("ACCOMPLISH", Runner::Agent, "coordinator"),
+        ]
+        .into_iter()
+        .map(|verb| (verb.name.clone(), verb))
+        .collect(),
         roles: [role("analyst"), role("executor"), role("coordinator")].into(),
     }
 }
@@ -135,6 +144,10 @@ pub fn brief(fact: &Fact) -> String {
     let data = fact.to_value();
     let text = |name: &str| data.get(name).and_then(Value::as_str).map(str::to_string);
     let number = |name: &str| data.get(name).and_then(Value::as_u64).map(|n| n.to_string());
-    let about: Vec<String> = [text("step"), text("agent").filter(|_| fact.kind() == "agent.spawned"), number("attempt"), text("class")].into_iter().flatten().collect();
+    let about: Vec<String> =
+        [text("step"), text("agent").filter(|_| fact.kind() == "agent.spawned"), number("attempt"), text("class")]
+            .into_iter()
+            .flatten()
+            .collect();
     format!("{} {}", fact.kind(), about.join("/")).trim().to_string()
 }

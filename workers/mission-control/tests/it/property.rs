@@ -32,7 +32,11 @@ fn assert_sound(mission: &Mission, slots: u32) {
     let assigned = state.steps.values().filter(|step| step.status == StepStatus::Assigned).count();
     assert_eq!(assigned, state.running as usize, "the count of running steps is right");
     assert!(state.running <= slots, "never more than the slots allow");
-    assert_eq!(state.steps.values().filter(|step| !step.has_ended()).count(), state.open as usize, "the count of open steps is right");
+    assert_eq!(
+        state.steps.values().filter(|step| !step.has_ended()).count(),
+        state.open as usize,
+        "the count of open steps is right"
+    );
     let agents: u32 = state.agents.values().map(|agent| agent.running).sum();
     assert_eq!(agents, state.running, "every running step is some agent's");
     let mut done = BTreeSet::new();
@@ -43,7 +47,11 @@ fn assert_sound(mission: &Mission, slots: u32) {
                 assert!(!done.contains(&said.step), "a completed step is never assigned again: {}", said.step);
                 assert!(at.insert((said.step.clone(), said.attempt)), "an attempt is assigned once");
             }
-            Fact::StepCompleted(said) if state.step(&said.step).is_some_and(|step| step.status == StepStatus::Completed && step.attempt == said.attempt) => {
+            Fact::StepCompleted(said)
+                if state
+                    .step(&said.step)
+                    .is_some_and(|step| step.status == StepStatus::Completed && step.attempt == said.attempt) =>
+            {
                 done.insert(said.step.clone());
             }
             _ => {}
@@ -53,25 +61,50 @@ fn assert_sound(mission: &Mission, slots: u32) {
 
 /// What may happen next in this mission, by luck.
 fn happening(mission: &Mission, luck: u16) -> Option<(Writer, Fact, Tail)> {
-    let assigned: Vec<_> = mission.log.iter().filter_map(|event| if let Fact::StepAssigned(said) = &event.fact { Some(said.clone()) } else { None }).collect();
-    let timers: Vec<_> = mission.log.iter().filter_map(|event| if let Fact::TimerSet(said) = &event.fact { Some((event.id, said.at)) } else { None }).collect();
+    let assigned: Vec<_> = mission
+        .log
+        .iter()
+        .filter_map(|event| if let Fact::StepAssigned(said) = &event.fact { Some(said.clone()) } else { None })
+        .collect();
+    let timers: Vec<_> = mission
+        .log
+        .iter()
+        .filter_map(|event| if let Fact::TimerSet(said) = &event.fact { Some((event.id, said.at)) } else { None })
+        .collect();
     let of = |n: usize| usize::from(luck / 16) % n.max(1);
     match luck % 16 {
         0 => Some((Writer::User, user::PauseRequested::default().into(), Tail::Bare)),
         1 | 2 => Some((Writer::User, user::ResumeRequested {}.into(), Tail::Bare)),
         3 | 4 => Some((Writer::Agent, Halted {}.into(), Tail::Bare)),
         5 => Some((Writer::User, user::RetryRequested::default().into(), Tail::Bare)),
-        6..=8 => timers.get(of(timers.len())).map(|(timer, at)| (Writer::Timer, TimerFired { at: *at }.into(), Tail::Answer { requester: Writer::Control, request: *timer })),
-        9 | 10 => assigned.get(of(assigned.len())).map(|said| {
-            let class = [Class::Transient, Class::Permanent, Class::InvalidInput, Class::Lost][usize::from(luck / 64) % 4];
-            (Writer::Agent, StepFaulted { step: said.step.clone(), attempt: said.attempt, class, message: "no".into() }.into(), Tail::Bare)
+        6..=8 => timers.get(of(timers.len())).map(|(timer, at)| {
+            (Writer::Timer, TimerFired { at: *at }.into(), Tail::Answer { requester: Writer::Control, request: *timer })
         }),
-        _ => assigned.get(of(assigned.len())).map(|said| (Writer::Agent, completed(&said.step, said.attempt), Tail::Bare)),
+        9 | 10 => assigned.get(of(assigned.len())).map(|said| {
+            let class =
+                [Class::Transient, Class::Permanent, Class::InvalidInput, Class::Lost][usize::from(luck / 64) % 4];
+            (
+                Writer::Agent,
+                StepFaulted { step: said.step.clone(), attempt: said.attempt, class, message: "no".into() }.into(),
+                Tail::Bare,
+            )
+        }),
+        _ => assigned
+            .get(of(assigned.len()))
+            .map(|said| (Writer::Agent, completed(&said.step, said.attempt), Tail::Bare)),
     }
 }
 
 fn completed(step: &str, attempt: u32) -> Fact {
-    StepCompleted { step: step.into(), attempt, agent: "x".into(), run: None, outputs: BTreeMap::new(), deliverables: Vec::new() }.into()
+    StepCompleted {
+        step: step.into(),
+        attempt,
+        agent: "x".into(),
+        run: None,
+        outputs: BTreeMap::new(),
+        deliverables: Vec::new(),
+    }
+    .into()
 }
 
 /// Folds the whole log again, each event `times` times.

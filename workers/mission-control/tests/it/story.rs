@@ -24,22 +24,40 @@ fn with_plan(steps: serde_json::Value) -> Mission {
 }
 
 fn completes(mission: &mut Mission, step: &str, attempt: u32) -> Vec<String> {
-    let done = StepCompleted { step: step.into(), attempt, agent: "x".into(), run: None, outputs: BTreeMap::new(), deliverables: Vec::new() };
+    let done = StepCompleted {
+        step: step.into(),
+        attempt,
+        agent: "x".into(),
+        run: None,
+        outputs: BTreeMap::new(),
+        deliverables: Vec::new(),
+    };
     mission.say(Writer::Agent, done.into(), Tail::Bare);
     mission.words()
 }
 
 fn faults(mission: &mut Mission, step: &str, attempt: u32, class: Class) -> Vec<String> {
-    mission.say(Writer::Agent, StepFaulted { step: step.into(), attempt, class, message: "no".into() }.into(), Tail::Bare);
+    mission.say(
+        Writer::Agent,
+        StepFaulted { step: step.into(), attempt, class, message: "no".into() }.into(),
+        Tail::Bare,
+    );
     mission.words()
 }
 
 /// The timers that were set for this purpose fire.
 fn fires(mission: &mut Mission, purpose: impl Fn(&Purpose) -> bool) -> Vec<String> {
-    let set: Vec<(EventId, TimerSet)> =
-        mission.log.iter().filter_map(|event| if let Fact::TimerSet(set) = &event.fact { Some((event.id, set.clone())) } else { None }).collect();
+    let set: Vec<(EventId, TimerSet)> = mission
+        .log
+        .iter()
+        .filter_map(|event| if let Fact::TimerSet(set) = &event.fact { Some((event.id, set.clone())) } else { None })
+        .collect();
     let (timer, set) = set.into_iter().rev().find(|(_, set)| purpose(&set.purpose)).expect("the timer was set");
-    mission.say(Writer::Timer, TimerFired { at: set.at }.into(), Tail::Answer { requester: Writer::Control, request: timer });
+    mission.say(
+        Writer::Timer,
+        TimerFired { at: set.at }.into(),
+        Tail::Answer { requester: Writer::Control, request: timer },
+    );
     mission.words()
 }
 
@@ -53,7 +71,10 @@ fn independent_steps_start_together_and_a_dependant_when_both_are_done() {
     let mut mission = with_plan(json!([
         {"id": "a", "verb": "WORK"}, {"id": "b", "verb": "WORK"}, {"id": "c", "verb": "THINK", "after": ["a", "b"]}
     ]));
-    assert_eq!(mission.words(), ["plan.accepted _plan", "agent.spawned executor-1", "step.assigned a/1", "step.assigned b/1"]);
+    assert_eq!(
+        mission.words(),
+        ["plan.accepted _plan", "agent.spawned executor-1", "step.assigned a/1", "step.assigned b/1"]
+    );
     assert!(completes(&mut mission, "a", 1).is_empty());
     assert_eq!(completes(&mut mission, "b", 1), ["agent.spawned analyst-1", "step.assigned c/1"]);
     assert_eq!(completes(&mut mission, "c", 1), ["mission.completed"]);
@@ -65,7 +86,12 @@ fn a_goal_is_planned_judged_and_planned_again_at_most_three_times() {
     let mut mission = Mission::new(created(None, Limits::default(), Budget::default()));
     assert_eq!(mission.words(), ["agent.spawned coordinator-1", "step.assigned _plan/1"]);
     for round in 1..=4 {
-        let bad = PlanProposed { step: "_plan".into(), attempt: 1, call: EventId(uuid::Uuid::from_u128(round)), plan: json!({"steps": [{"id": "a", "verb": "NO"}]}) };
+        let bad = PlanProposed {
+            step: "_plan".into(),
+            attempt: 1,
+            call: EventId(uuid::Uuid::from_u128(round)),
+            plan: json!({"steps": [{"id": "a", "verb": "NO"}]}),
+        };
         mission.say(Writer::Agent, bad.into(), Tail::Bare);
         let words = mission.words();
         assert_eq!(words[0], "plan.rejected _plan");
@@ -76,7 +102,12 @@ fn a_goal_is_planned_judged_and_planned_again_at_most_three_times() {
         }
     }
     assert_eq!(user(&mut mission, user::RetryRequested::default()), ["mission.retried", "step.assigned _plan/2"]);
-    let good = PlanProposed { step: "_plan".into(), attempt: 2, call: EventId(uuid::Uuid::from_u128(9)), plan: json!({"steps": [{"id": "a", "verb": "WORK"}]}) };
+    let good = PlanProposed {
+        step: "_plan".into(),
+        attempt: 2,
+        call: EventId(uuid::Uuid::from_u128(9)),
+        plan: json!({"steps": [{"id": "a", "verb": "WORK"}]}),
+    };
     mission.say(Writer::Agent, good.into(), Tail::Bare);
     assert_eq!(mission.words(), ["plan.accepted _plan", "agent.spawned executor-1", "step.assigned a/1"]);
 }
@@ -99,7 +130,10 @@ fn a_transient_failure_is_tried_again_after_a_while_and_at_most_so_often() {
         let assigned = format!("step.assigned a/{}", attempt + 1);
         assert_eq!(fires(&mut mission, |p| matches!(p, Purpose::Retry { .. })), [retried, assigned]);
     }
-    assert_eq!(faults(&mut mission, "a", 3, Class::Transient), ["step.failed a/3/transient", "mission.failed transient"]);
+    assert_eq!(
+        faults(&mut mission, "a", 3, Class::Transient),
+        ["step.failed a/3/transient", "mission.failed transient"]
+    );
 }
 
 #[test]
@@ -120,7 +154,10 @@ fn a_failed_step_cancels_only_what_needs_it_and_a_retry_keeps_what_is_done() {
 fn a_time_limit_calls_the_attempt_off_and_a_late_result_does_not_count() {
     let mut mission = with_plan(json!([{"id": "a", "verb": "WORK", "timeout": 5, "retries": 1}]));
     assert_eq!(mission.words().last().map(String::as_str), Some("timer.set"));
-    assert_eq!(fires(&mut mission, |p| matches!(p, Purpose::Timeout { .. })), ["step.cancelled a/1/transient", "timer.set"]);
+    assert_eq!(
+        fires(&mut mission, |p| matches!(p, Purpose::Timeout { .. })),
+        ["step.cancelled a/1/transient", "timer.set"]
+    );
     assert!(completes(&mut mission, "a", 1).is_empty());
     fires(&mut mission, |p| matches!(p, Purpose::Retry { .. }));
     assert_eq!(completes(&mut mission, "a", 2), ["timer.cleared", "mission.completed"]);
@@ -142,9 +179,21 @@ fn a_pause_is_a_handshake_and_nothing_is_assigned_until_resumed() {
 #[test]
 fn a_step_that_waits_for_a_person_frees_its_slot_and_the_mission_waits_when_nothing_else_can_go_on() {
     let limits = Limits { slots: 1, ..Limits::default() };
-    let mut mission = Mission::new(created(plan(json!([{"id": "a", "verb": "THINK"}, {"id": "b", "verb": "WORK"}])), limits, Budget::default()));
+    let mut mission = Mission::new(created(
+        plan(json!([{"id": "a", "verb": "THINK"}, {"id": "b", "verb": "WORK"}])),
+        limits,
+        Budget::default(),
+    ));
     assert_eq!(mission.words().last().map(String::as_str), Some("step.assigned a/1"));
-    let asked = QuestionAsked { step: "a".into(), attempt: 1, agent: None, text: "?".into(), answer: AnswerType::Text, choices: Vec::new(), expires: None };
+    let asked = QuestionAsked {
+        step: "a".into(),
+        attempt: 1,
+        agent: None,
+        text: "?".into(),
+        answer: AnswerType::Text,
+        choices: Vec::new(),
+        expires: None,
+    };
     let question = mission.say(Writer::Agent, asked.into(), Tail::Bare);
     assert_eq!(mission.words(), ["agent.spawned executor-1", "step.assigned b/1"]);
     assert_eq!(completes(&mut mission, "b", 1), ["mission.waiting"]);
@@ -157,14 +206,25 @@ fn a_used_up_budget_asks_and_goes_on_when_raised_or_ends() {
     for raise in [true, false] {
         let mut mission = with_plan(json!([{"id": "a", "verb": "THINK"}]));
         mission.words();
-        mission.say(Writer::Agent, BudgetShort { step: "a".into(), attempt: 1, message: "0 calls left".into() }.into(), Tail::Bare);
+        mission.say(
+            Writer::Agent,
+            BudgetShort { step: "a".into(), attempt: 1, message: "0 calls left".into() }.into(),
+            Tail::Bare,
+        );
         assert_eq!(mission.words(), ["budget.reached", "question.asked a/1", "mission.waiting"]);
         if raise {
-            assert_eq!(user(&mut mission, user::BudgetRaised { max_calls: Some(9), ..Default::default() }), ["mission.resumed"]);
+            assert_eq!(
+                user(&mut mission, user::BudgetRaised { max_calls: Some(9), ..Default::default() }),
+                ["mission.resumed"]
+            );
             assert_eq!(completes(&mut mission, "a", 1), ["mission.completed"]);
         } else {
-            let question = mission.log.iter().rev().find(|event| event.fact.kind() == "question.asked").expect("asked").id;
-            assert_eq!(user(&mut mission, user::QuestionAnswered { question, answer: json!("stop") }), ["mission.failed budget"]);
+            let question =
+                mission.log.iter().rev().find(|event| event.fact.kind() == "question.asked").expect("asked").id;
+            assert_eq!(
+                user(&mut mission, user::QuestionAnswered { question, answer: json!("stop") }),
+                ["mission.failed budget"]
+            );
         }
     }
 }
@@ -173,15 +233,27 @@ fn a_used_up_budget_asks_and_goes_on_when_raised_or_ends() {
 fn a_permanent_failure_of_a_planned_mission_is_planned_around_once() {
     let mut mission = Mission::new(created(None, Limits::default(), Budget::default()));
     mission.words();
-    let proposal = |step: &str, steps| PlanProposed { step: step.into(), attempt: 1, call: EventId(uuid::Uuid::from_u128(1)), plan: json!({ "steps": steps }) };
-    mission.say(Writer::Agent, proposal("_plan", json!([{"id": "a", "verb": "WORK"}, {"id": "b", "verb": "WORK", "after": ["a"]}])).into(), Tail::Bare);
+    let proposal = |step: &str, steps| PlanProposed {
+        step: step.into(),
+        attempt: 1,
+        call: EventId(uuid::Uuid::from_u128(1)),
+        plan: json!({ "steps": steps }),
+    };
+    mission.say(
+        Writer::Agent,
+        proposal("_plan", json!([{"id": "a", "verb": "WORK"}, {"id": "b", "verb": "WORK", "after": ["a"]}])).into(),
+        Tail::Bare,
+    );
     mission.words();
     assert_eq!(faults(&mut mission, "a", 1, Class::Permanent), ["step.assigned _recover-a/1"]);
     mission.say(Writer::Agent, proposal("_recover-a", json!([{"id": "x", "verb": "WORK"}])).into(), Tail::Bare);
     assert_eq!(mission.words(), ["plan.accepted _recover-a", "step.assigned a-x/1"]);
     assert_eq!(completes(&mut mission, "a-x", 1), ["step.assigned b/1"]);
     assert_eq!(faults(&mut mission, "b", 1, Class::Permanent), ["step.assigned _recover-b/1"]);
-    assert_eq!(faults(&mut mission, "_recover-b", 1, Class::Permanent), ["step.failed _recover-b/1/permanent", "step.failed b/1/permanent", "mission.failed permanent"]);
+    assert_eq!(
+        faults(&mut mission, "_recover-b", 1, Class::Permanent),
+        ["step.failed _recover-b/1/permanent", "step.failed b/1/permanent", "mission.failed permanent"]
+    );
 }
 
 #[test]
@@ -201,7 +273,12 @@ fn too_many_events_and_too_much_time_end_a_mission_in_clear_words() {
 fn an_answer_around_a_failure_is_what_the_failed_step_was_to_give() {
     let mut mission = Mission::new(created(None, Limits::default(), Budget::default()));
     mission.words();
-    let proposal = |step: &str, plan| PlanProposed { step: step.into(), attempt: 1, call: EventId(uuid::Uuid::from_u128(1)), plan };
+    let proposal = |step: &str, plan| PlanProposed {
+        step: step.into(),
+        attempt: 1,
+        call: EventId(uuid::Uuid::from_u128(1)),
+        plan,
+    };
     let steps = json!({"steps": [{"id": "a", "verb": "WORK"}, {"id": "b", "verb": "WORK", "after": ["a"]}]});
     mission.say(Writer::Agent, proposal("_plan", steps).into(), Tail::Bare);
     mission.words();
@@ -213,13 +290,22 @@ fn an_answer_around_a_failure_is_what_the_failed_step_was_to_give() {
 
 #[test]
 fn a_used_up_budget_lets_the_mission_wait_though_other_steps_go_on() {
-    let mut mission = with_plan(json!([{"id": "a", "verb": "THINK"}, {"id": "b", "verb": "WORK"}, {"id": "c", "verb": "WORK", "after": ["b"]}]));
+    let mut mission = with_plan(
+        json!([{"id": "a", "verb": "THINK"}, {"id": "b", "verb": "WORK"}, {"id": "c", "verb": "WORK", "after": ["b"]}]),
+    );
     mission.words();
-    mission.say(Writer::Agent, BudgetShort { step: "a".into(), attempt: 1, message: "0 calls left".into() }.into(), Tail::Bare);
+    mission.say(
+        Writer::Agent,
+        BudgetShort { step: "a".into(), attempt: 1, message: "0 calls left".into() }.into(),
+        Tail::Bare,
+    );
     assert_eq!(mission.words(), ["budget.reached", "question.asked a/1", "mission.waiting"]);
     assert_eq!(completes(&mut mission, "b", 1), ["step.assigned c/1"]);
     assert!(completes(&mut mission, "c", 1).is_empty());
-    assert_eq!(user(&mut mission, user::BudgetRaised { max_calls: Some(9), ..Default::default() }), ["mission.resumed"]);
+    assert_eq!(
+        user(&mut mission, user::BudgetRaised { max_calls: Some(9), ..Default::default() }),
+        ["mission.resumed"]
+    );
 }
 
 #[test]
@@ -228,7 +314,15 @@ fn a_step_whose_question_is_answered_takes_a_slot_again() {
     let steps = json!([{"id": "a", "verb": "THINK"}, {"id": "b", "verb": "WORK"}, {"id": "c", "verb": "WORK"}]);
     let mut mission = Mission::new(created(plan(steps), limits, Budget::default()));
     mission.words();
-    let asked = QuestionAsked { step: "a".into(), attempt: 1, agent: None, text: "?".into(), answer: AnswerType::Text, choices: Vec::new(), expires: None };
+    let asked = QuestionAsked {
+        step: "a".into(),
+        attempt: 1,
+        agent: None,
+        text: "?".into(),
+        answer: AnswerType::Text,
+        choices: Vec::new(),
+        expires: None,
+    };
     let question = mission.say(Writer::Agent, asked.into(), Tail::Bare);
     assert_eq!(mission.words(), ["agent.spawned executor-1", "step.assigned b/1"]);
     assert!(user(&mut mission, user::QuestionAnswered { question, answer: json!("x") }).is_empty());

@@ -1,15 +1,12 @@
 //! Missions that plan for themselves, in a world of luck: plans that are no good, questions, short
 //! budgets, failures of every kind, pauses, timers late or never, everything out of order and twice.
 
-use crate::{mission::brief, world::{View, World}};
-use proptest::prelude::*;
-use schemas::{
-    Event, Fact, Writer,
-    agent::Halted,
-    goal::Budget,
-    limits::Limits,
-    user,
+use crate::{
+    mission::brief,
+    world::{View, World},
 };
+use proptest::prelude::*;
+use schemas::{Event, Fact, Writer, agent::Halted, goal::Budget, limits::Limits, user};
 use std::collections::BTreeSet;
 use streams::control::{State, Status};
 
@@ -45,7 +42,9 @@ fn happens(world: &mut World, kind: u8, luck: u16) {
 fn late(world: &mut World, luck: usize) {
     let over = &world.view.over;
     let Some((step, attempt)) = over.get(luck % over.len().max(1)).cloned() else { return };
-    let statuses = |state: &State| state.steps.iter().map(|(id, step)| (id.clone(), step.status, step.attempt)).collect::<Vec<_>>();
+    let statuses = |state: &State| {
+        state.steps.iter().map(|(id, step)| (id.clone(), step.status, step.attempt)).collect::<Vec<_>>()
+    };
     let before = statuses(&world.mission.state);
     match luck % 3 {
         0 => world.completes(&step, attempt),
@@ -68,7 +67,12 @@ fn holds(log: &[Event], slots: usize) {
             Fact::StepAssigned(said) => {
                 assert!(!view.still, "{} is assigned while the mission stands still", said.step);
                 assert!(!view.is_done(&said.step), "{} is assigned again though it is done", said.step);
-                assert!(assigned.insert((said.step.clone(), said.attempt)), "{}/{} is assigned twice", said.step, said.attempt);
+                assert!(
+                    assigned.insert((said.step.clone(), said.attempt)),
+                    "{}/{} is assigned twice",
+                    said.step,
+                    said.attempt
+                );
                 let running = view.live.values().filter(|live| !live.waits()).count();
                 assert!(running < slots, "{} is assigned beside {running} of {slots}", said.step);
                 for need in view.needs.get(&said.step).into_iter().flatten() {

@@ -52,7 +52,8 @@ pub struct View {
 
 impl View {
     pub fn is_done(&self, step: &str) -> bool {
-        self.completed.contains(step) || self.parts.get(step).is_some_and(|parts| parts.iter().all(|part| self.is_done(part)))
+        self.completed.contains(step)
+            || self.parts.get(step).is_some_and(|parts| parts.iter().all(|part| self.is_done(part)))
     }
 
     fn close(&mut self, step: &str) {
@@ -75,7 +76,10 @@ impl View {
             },
             Fact::StepAssigned(said) => {
                 let plans = said.verb == "ACCOMPLISH";
-                self.live.insert(said.step.clone(), Live { attempt: said.attempt, plans, proposed: false, question: None, short: false });
+                self.live.insert(
+                    said.step.clone(),
+                    Live { attempt: said.attempt, plans, proposed: false, question: None, short: false },
+                );
             }
             Fact::StepCompleted(said) if self.is_live(&said.step, said.attempt) => {
                 self.close(&said.step);
@@ -85,17 +89,33 @@ impl View {
             Fact::StepCancelled(said) => self.close(&said.step),
             Fact::StepFailed(said) => self.close(&said.step),
             Fact::PlanProposed(said) => {
-                self.live.get_mut(&said.step).filter(|live| live.attempt == said.attempt).into_iter().for_each(|live| live.proposed = true);
+                self.live
+                    .get_mut(&said.step)
+                    .filter(|live| live.attempt == said.attempt)
+                    .into_iter()
+                    .for_each(|live| live.proposed = true);
             }
             Fact::QuestionAsked(_) if writer == Writer::Control => self.budget_question = Some(id),
             Fact::QuestionAsked(said) => {
-                self.live.get_mut(&said.step).filter(|live| live.attempt == said.attempt).into_iter().for_each(|live| live.question = Some(id));
+                self.live
+                    .get_mut(&said.step)
+                    .filter(|live| live.attempt == said.attempt)
+                    .into_iter()
+                    .for_each(|live| live.question = Some(id));
             }
-            Fact::QuestionAnswered(user::QuestionAnswered { question, .. }) | Fact::QuestionDismissed(user::QuestionDismissed { question }) => {
-                self.live.values_mut().filter(|live| live.question == Some(*question)).for_each(|live| live.question = None);
+            Fact::QuestionAnswered(user::QuestionAnswered { question, .. })
+            | Fact::QuestionDismissed(user::QuestionDismissed { question }) => {
+                self.live
+                    .values_mut()
+                    .filter(|live| live.question == Some(*question))
+                    .for_each(|live| live.question = None);
             }
             Fact::BudgetShort(said) => {
-                self.live.get_mut(&said.step).filter(|live| live.attempt == said.attempt).into_iter().for_each(|live| live.short = true);
+                self.live
+                    .get_mut(&said.step)
+                    .filter(|live| live.attempt == said.attempt)
+                    .into_iter()
+                    .for_each(|live| live.short = true);
             }
             Fact::BudgetRaised(_) => {
                 self.budget_question = None;
@@ -117,7 +137,9 @@ impl View {
                 self.budget_question = None;
                 said.steps.iter().for_each(|step| self.close(step));
             }
-            Fact::MissionCompleted(_) | Fact::MissionFailed(_) | Fact::MissionAborted(_) => self.ended = Some(fact.kind()),
+            Fact::MissionCompleted(_) | Fact::MissionFailed(_) | Fact::MissionAborted(_) => {
+                self.ended = Some(fact.kind())
+            }
             _ => {}
         }
     }
@@ -165,7 +187,14 @@ impl World {
     }
 
     pub fn completes(&mut self, step: &str, attempt: u32) {
-        let done = StepCompleted { step: step.into(), attempt, agent: "x".into(), run: None, outputs: BTreeMap::new(), deliverables: Vec::new() };
+        let done = StepCompleted {
+            step: step.into(),
+            attempt,
+            agent: "x".into(),
+            run: None,
+            outputs: BTreeMap::new(),
+            deliverables: Vec::new(),
+        };
         self.says(Writer::Agent, done);
     }
 
@@ -180,7 +209,11 @@ impl World {
     }
 
     pub fn fires(&mut self, timer: EventId) {
-        self.mission.say(Writer::Timer, TimerFired { at: schemas::Time(0) }.into(), Tail::Answer { requester: Writer::Control, request: timer });
+        self.mission.say(
+            Writer::Timer,
+            TimerFired { at: schemas::Time(0) }.into(),
+            Tail::Answer { requester: Writer::Control, request: timer },
+        );
         self.look();
     }
 
@@ -201,7 +234,9 @@ impl World {
             (Some(_), _) => {}
             _ if live.proposed => {}
             // Once the mission is tried again, a shortage that is still there is told again.
-            _ if live.short && self.view.budget_question.is_none() && !self.view.still => self.lacks(step, live.attempt),
+            _ if live.short && self.view.budget_question.is_none() && !self.view.still => {
+                self.lacks(step, live.attempt)
+            }
             _ if live.short => {}
             (None, 0) => self.faults(step, live.attempt, luck / 8),
             (None, 1) if !self.view.still && !live.plans => self.asks(step, live.attempt),
@@ -219,7 +254,15 @@ impl World {
     }
 
     fn asks(&mut self, step: &str, attempt: u32) {
-        let asked = QuestionAsked { step: step.into(), attempt, agent: Some("x".into()), text: "?".into(), answer: AnswerType::Text, choices: Vec::new(), expires: None };
+        let asked = QuestionAsked {
+            step: step.into(),
+            attempt,
+            agent: Some("x".into()),
+            text: "?".into(),
+            answer: AnswerType::Text,
+            choices: Vec::new(),
+            expires: None,
+        };
         self.says(Writer::Agent, asked);
     }
 
@@ -241,7 +284,8 @@ impl World {
                     None => self.completes(&step, live.attempt),
                 }
             }
-            let retries = self.view.timers.clone().into_iter().filter(|(_, purpose)| matches!(purpose, Purpose::Retry { .. }));
+            let retries =
+                self.view.timers.clone().into_iter().filter(|(_, purpose)| matches!(purpose, Purpose::Retry { .. }));
             retries.for_each(|(timer, _)| self.fires(timer));
             if self.view.still {
                 self.says(Writer::Agent, Halted {});

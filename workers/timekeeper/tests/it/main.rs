@@ -19,7 +19,10 @@ use schemas::{
     fact::Tail,
 };
 use std::time::Duration;
-use streams::{record::{Decoded, Record}, subject};
+use streams::{
+    record::{Decoded, Record},
+    subject,
+};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
