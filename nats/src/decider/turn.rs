@@ -38,7 +38,8 @@ impl<D: Decider> Loop<D> {
         // The cache holds every delivery up to now, so one that comes again without being folded
         // shows that it does not.
         let hole = known && delivery.delivered > 1;
-        if slot.phase == Phase::Loading || hole || !(known || first) {
+        // What a read must still bring comes before this: folding now would skip it for ever.
+        if slot.phase == Phase::Loading || slot.wanted > slot.folded || hole || !(known || first) {
             slot.parked.push_back(Parked { consumer_seq, seq });
             if hole {
                 slot.state = D::State::default();
