@@ -119,6 +119,23 @@ pub async fn page(client: &Client, id: MissionId, after: u64, patience: Duration
     Ok(events)
 }
 
+/// The mission as it stands, from its events.
+///
+/// # Errors
+/// As for a page.
+pub async fn folded(client: &Client, id: MissionId) -> Result<Overview, Error> {
+    let mut overview = Overview::default();
+    loop {
+        let events = page(client, id, overview.last_seq, PATIENCE).await?;
+        if events.is_empty() {
+            return Ok(overview);
+        }
+        for event in &events {
+            fold(&mut overview, event)?;
+        }
+    }
+}
+
 /// Where the data of an event lies.
 pub fn dataref(event: &Value) -> Option<Dataref> {
     Dataref::from_urn(event.get("dataref")?.as_str()?)

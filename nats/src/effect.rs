@@ -55,9 +55,6 @@ pub trait Effect: Send + Sync + 'static {
     fn capacity(&self) -> usize;
     /// The answer to a request that is not done, or not any more.
     fn failed(&self, request: &Event, class: Class, message: String) -> Fact;
-    /// Doing it twice, or though nobody wants it any more, does no harm: it is started without
-    /// asking the log.
-    fn is_harmless(&self, request: &Event) -> bool;
     /// Does it. Ends early when `context.stop` is cancelled.
     async fn perform(&self, request: &Event, context: &Context) -> Answer;
 }
@@ -204,8 +201,6 @@ impl<E: Effect> Task<E> {
                 delivered - 1
             );
             self.effect.failed(request, Class::Lost, message).into()
-        } else if self.effect.is_harmless(request) {
-            self.perform(request).await
         } else {
             match self.wanted(request).await {
                 Ok(Wanted::Answered) => return true,

@@ -99,6 +99,10 @@ pub async fn serve<S: Service>(log: &JetStream, served: Arc<S>, stop: Cancellati
     }
     micro.stop().await.map_err(failed)?;
     running.join_all().await;
+    // The connection may be closed as soon as this returns: the last answers are on their way first.
+    if let Err(error) = log.client().flush().await {
+        tracing::debug!(service = S::NAME, %error, "the last answers may be lost");
+    }
     Ok(())
 }
 

@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     cli::Mission,
-    client::Client,
+    client::{self, Client},
     config::Config,
     exit::{Code, Error},
     home::{self, Home},
-    mission::{Follower, resolve},
+    mission::{Follower, folded, resolve},
     progress::{Progress, clean, open_questions, out, say},
 };
 use schemas::{MissionId, Value};
@@ -110,9 +110,15 @@ fn which<'a>(now: &'a Overview, named: Option<&str>) -> Result<&'a Question, Err
     }
 }
 
-/// The overview as JSON.
+/// The overview as JSON. One larger than a message is folded here, from its pages.
 pub async fn state(client: &Client, mission: MissionId) -> Result<Value, Error> {
-    Ok(client.read(&json!({"mission": mission, "state": true})).await?)
+    match client.read(&json!({"mission": mission, "state": true})).await {
+        Err(client::Error::Refused(refusal)) if refusal.error.code == "too_large" => {
+            let now = folded(client, mission).await?;
+            serde_json::to_value(now).map_err(|error| Error::failed(error.to_string()))
+        }
+        answer => Ok(answer?),
+    }
 }
 
 pub fn overview(state: &Value) -> Result<Overview, Error> {

@@ -9,6 +9,7 @@ mod question;
 mod replay;
 mod retry;
 mod step;
+mod timer;
 
 /// Every case, once for each layout.
 macro_rules! suite {
@@ -34,6 +35,7 @@ suite! {
     step::a_step_gets_its_sources_exact_bytes,
     step::deliverables_are_what_they_are_said_to_be,
     step::a_large_file_goes_in_and_out,
+    step::a_mission_may_be_larger_than_a_message,
     pause::a_pause_lets_nothing_start_and_survives_a_restart,
     abort::an_abort_kills_what_runs,
     question::questions_are_answered_while_other_branches_go_on,
@@ -44,4 +46,5 @@ suite! {
     command::plugins_are_listed_shown_and_run,
     exit::codes_say_how_it_ended,
     replay::an_export_shows_the_mission_as_it_was,
+    timer::what_takes_too_long_ends,
 }

@@ -42,9 +42,6 @@ impl Effect for Worker {
     fn failed(&self, _: &Event, class: Class, message: String) -> Fact {
         PluginFailed { step: "a".into(), attempt: 1, class, message, ms: 0 }.into()
     }
-    fn is_harmless(&self, _: &Event) -> bool {
-        false
-    }
     async fn perform(&self, request: &Event, context: &Context) -> Answer {
         *self.begun.lock().unwrap().entry(request.id).or_default() += 1;
         tokio::select! {

@@ -118,7 +118,6 @@ async fn a_backlog_drains_though_own_words_come_behind_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_mission_that_kills_the_decider_leaves_the_others_alone() {
-    std::panic::set_hook(Box::new(|_| {}));
     let log = Memory::new(5, Trouble::default(), 100);
     say(&log, mission(1), "poison").await;
     say(&log, mission(1), "after").await;

@@ -119,6 +119,22 @@ pub fn deliverables_are_what_they_are_said_to_be(layout: Layout) {
     assert_eq!(fs::read_dir(folder).unwrap().count(), wanted.len(), "nothing else is there");
 }
 
+pub fn a_mission_may_be_larger_than_a_message(layout: Layout) {
+    let stage7 = shared(layout);
+    let text = |n: usize| format!("{n}: {}", "ü{} ".repeat(2_800));
+    let steps =
+        (0..60).map(|n| json!({"id": format!("s{n}"), "verb": "CHAT", "inputs": {"message": {"value": text(n)}}}));
+    let (mission, _) = run(&stage7, "wide", &goal(steps.collect()), &[]);
+    let shown = stage7.show(&mission);
+    assert!(shown.to_string().len() > 1 << 20);
+    let said: Vec<&str> =
+        shown["messages"].as_array().unwrap().iter().filter_map(|said| said["text"].as_str()).collect();
+    assert!(said.len() == 60 && (0..60).all(|n| said.contains(&text(n).as_str())));
+    let log = stage7.export(&mission);
+    log.one("plan.accepted");
+    log.has_nothing_twice();
+}
+
 pub fn a_large_file_goes_in_and_out(layout: Layout) {
     let stage7 = shared(layout);
     let large: Vec<u8> = (0..60_u32 << 18).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();

@@ -184,11 +184,6 @@ impl Effect for Brain {
         LlmFailed { step, attempt, class, message, usage: Usage::default(), cost_usd: 0.0, ms: 0 }.into()
     }
 
-    fn is_harmless(&self, _request: &Event) -> bool {
-        // Even the offline provider asks first: a paused mission's calls must not start.
-        false
-    }
-
     async fn perform(&self, request: &Event, context: &Context) -> Answer {
         let Some(asked) = asked(request) else {
             return self

@@ -87,12 +87,6 @@ impl Effect for Capabilities {
         PluginFailed { step, attempt, class, message, ms: 0 }.into()
     }
 
-    fn is_harmless(&self, _request: &Event) -> bool {
-        // Pure verbs would do no harm, but a paused mission's runs must not start: asking costs
-        // three reads of a tenth of a millisecond.
-        false
-    }
-
     async fn perform(&self, request: &Event, context: &Context) -> Answer {
         let Some(asked) = asked(request) else {
             return self
