@@ -114,7 +114,7 @@ fn account_of(tenant: &str, key: &str) -> String {
     let requests: Vec<(String, bool)> =
         TENANT_REQUESTS.iter().map(|(verb, rest, share)| (format!("stage7.{verb}.{tenant}{rest}"), *share)).collect();
     let heard: Vec<(Zone, String)> =
-        TENANT_STREAMS.iter().map(|(zone, family)| (*zone, format!("stage7.{family}.{tenant}.>"))).collect();
+        TENANT_STREAMS.iter().map(|(zone, family, rest)| (*zone, format!("stage7.{family}.{tenant}{rest}"))).collect();
     let publish: Vec<String> = requests.iter().map(|(subject, _)| subject.clone()).collect();
     let mut subscribe = vec!["_INBOX.>".to_string()];
     for (_, subject) in &heard {
@@ -168,8 +168,8 @@ fn exports(zone: Zone) -> Vec<String> {
 }
 
 fn heard(zone: Zone) -> impl Iterator<Item = String> {
-    let mine = TENANT_STREAMS.iter().filter(move |(from, _)| *from == zone);
-    mine.map(|(_, family)| format!("{{ stream: \"stage7.{family}.*.>\", account_token_position: 3 }}"))
+    let mine = TENANT_STREAMS.iter().filter(move |(from, ..)| *from == zone);
+    mine.map(|(_, family, rest)| format!("{{ stream: \"stage7.{family}.*{rest}\", account_token_position: 3 }}"))
 }
 
 fn imports(zone: Zone) -> Vec<String> {

@@ -124,9 +124,15 @@ pub const TENANT_REQUESTS: [(&str, &str, bool); 7] = [
     ("get", ".*.*", true),
 ];
 
-/// What a tenant's users may hear, and from which account: live lines come from where they are
-/// said, because LOG doesn't pass on what another account published into it.
-pub const TENANT_STREAMS: [(Zone, &str); 3] = [(Zone::Log, "view"), (Zone::Brain, "live"), (Zone::Capability, "live")];
+/// What a tenant's users may hear: from which account, and the subject without `stage7.`, cut at the
+/// tenant's token. Live lines come from where they are said, because LOG doesn't pass on what another
+/// account published into it.
+pub const TENANT_STREAMS: [(Zone, &str, &str); 4] = [
+    (Zone::Log, "view", ".>"),
+    (Zone::Log, "refused", ""),
+    (Zone::Brain, "live", ".>"),
+    (Zone::Capability, "live", ".>"),
+];
 
 #[cfg(test)]
 mod tests {

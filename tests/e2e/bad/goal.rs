@@ -130,6 +130,7 @@ fn a_published_goal_that_is_none_is_refused_later() {
     let user = stage7.user();
     let goals = wrong_data();
     let ids: Vec<String> = goals.iter().map(|_| new_id()).collect();
+    let told = user.listen("stage7.refused.default");
     for ((data, _), id) in goals.iter().zip(&ids) {
         assert!(user.publish(cloudevent::goal(SOURCE, id, data).to_string()));
     }
@@ -148,6 +149,9 @@ fn a_published_goal_that_is_none_is_refused_later() {
         );
         refused(&answer, at, &what);
     }
+    // Who listens is told of all of them, of those too that nobody could ask about.
+    let all = goals.len() + wrong_events().len();
+    eventually("all refusals are heard", || stage7.logs(), || (told.lock().unwrap().len() >= all).then_some(()));
     goes_on(&stage7, &user);
 }
 
