@@ -88,13 +88,20 @@ impl JetStream {
             .publish_with_reply(format!("$JS.API.DIRECT.GET.{stream}"), inbox, query.into())
             .await
             .map_err(|e| unknown(e.to_string()))?;
+        let mut chain = message::Chain::default();
         loop {
             let answer = tokio::time::timeout(TIMEOUT, answers.next()).await;
             let answer = answer.map_err(|_| unknown(format!("reading {stream} took longer than {TIMEOUT:?}")))?;
             let answer = answer.ok_or_else(|| unknown("the connection was closed".into()))?;
             match message::of_direct_get(answer) {
-                message::Direct::Record(record) => records.push(record),
-                message::Direct::End { pending } => return Ok(pending),
+                message::Direct::Record { record, before } => {
+                    chain.link(before, Some(record.seq)).map_err(unknown)?;
+                    records.push(record);
+                }
+                message::Direct::End { pending, before } => {
+                    chain.link(before, None).map_err(unknown)?;
+                    return Ok(pending);
+                }
                 message::Direct::None => return Ok(0),
                 message::Direct::Error(why) => return Err(ReadError::Unknown(why)),
             }
@@ -108,7 +115,7 @@ impl JetStream {
         let answer =
             answer.map_err(|_| ReadError::Unknown(format!("reading {stream} took longer than {TIMEOUT:?}")))?;
         match message::of_direct_get(answer.map_err(|e| ReadError::Unknown(e.to_string()))?) {
-            message::Direct::Record(record) => Ok(Some(record)),
+            message::Direct::Record { record, .. } => Ok(Some(record)),
             message::Direct::None | message::Direct::End { .. } => Ok(None),
             message::Direct::Error(why) => Err(ReadError::Unknown(why)),
         }

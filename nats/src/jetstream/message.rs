@@ -17,10 +17,15 @@ const ADDED: [&str; 7] = [
 
 /// An answer to a direct get.
 pub enum Direct {
-    Record(Record),
-    /// The end of a batch, and how many messages of the filter come after it.
+    /// A stored message, and the sequence of the one before it in this answer (0 for the first).
+    Record {
+        record: Record,
+        before: u64,
+    },
+    /// The end of a batch: how many messages of the filter come after it, and its last sequence.
     End {
         pending: u64,
+        before: u64,
     },
     /// No such message.
     None,
@@ -31,9 +36,10 @@ pub enum Direct {
 pub fn of_direct_get(message: Message) -> Direct {
     let headers = message.headers.unwrap_or_default();
     let last = |name: &str| headers.get_last(name).map(|value| value.as_str());
+    let number = |name: &str| last(name).and_then(|n| n.parse().ok()).unwrap_or(0);
     let Some(subject) = last("Nats-Subject") else {
         return match message.status.map(|status| status.as_u16()) {
-            Some(204) => Direct::End { pending: last("Nats-Num-Pending").and_then(|n| n.parse().ok()).unwrap_or(0) },
+            Some(204) => Direct::End { pending: number("Nats-Num-Pending"), before: number("Nats-Last-Sequence") },
             Some(404) => Direct::None,
             Some(code) => Direct::Error(format!("{code} {}", message.description.unwrap_or_default())),
             None => Direct::Error("an answer without a subject".into()),
@@ -43,7 +49,29 @@ pub fn of_direct_get(message: Message) -> Direct {
         return Direct::Error("an answer without a sequence".into());
     };
     let subject = subject.to_string();
-    Direct::Record(Record { seq, subject, headers: stored(&headers, &ADDED), payload: message.payload })
+    let record = Record { seq, subject, headers: stored(&headers, &ADDED), payload: message.payload };
+    Direct::Record { record, before: number("Nats-Last-Sequence") }
+}
+
+/// The messages of one batched answer, each of which names the one before it: a connection that was
+/// cut in the middle goes on with what is left, and the answer has a hole.
+#[derive(Debug, Default)]
+pub struct Chain {
+    last: u64,
+}
+
+impl Chain {
+    /// Takes the next link; `seq` is `None` at the end.
+    ///
+    /// # Errors
+    /// A sentence, when something before it was lost.
+    pub fn link(&mut self, before: u64, seq: Option<u64>) -> Result<(), String> {
+        if before != self.last {
+            return Err(format!("part of an answer was lost: after {} comes what follows {before}", self.last));
+        }
+        self.last = seq.unwrap_or(self.last);
+        Ok(())
+    }
 }
 
 /// The headers that were stored: all, less one of each that the server added, less the guards
@@ -61,4 +89,22 @@ pub fn stored(headers: &HeaderMap, added: &[&str]) -> Vec<(String, String)> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_with_a_hole_is_noticed() {
+        let links = |links: &[(u64, Option<u64>)]| {
+            let mut chain = Chain::default();
+            links.iter().try_for_each(|(before, seq)| chain.link(*before, *seq))
+        };
+        assert!(links(&[(0, Some(3)), (3, Some(8)), (8, None)]).is_ok());
+        assert!(links(&[(0, None)]).is_ok());
+        assert!(links(&[(3, Some(8)), (8, None)]).is_err(), "the beginning is missing");
+        assert!(links(&[(0, Some(3)), (5, Some(8)), (8, None)]).is_err(), "the middle is missing");
+        assert!(links(&[(0, Some(3)), (8, None)]).is_err(), "the end is missing");
+    }
 }
