@@ -77,7 +77,7 @@ tests() { # name, arguments of `cargo test`…: counts every test binary
     shift
     log="$logs/$name.log"
     echo "== $name"
-    cargo test "$@" 2>&1 | tee "$log" | grep --line-buffered -E '^(test .*FAILED|test result|error|failures:|---- |thread .* panicked|     Running|   Doc-tests)'
+    cargo test "$@" 2>&1 | tee "$log" | grep --line-buffered -E '^(test .*FAILED|test result|error|failures:|---- |thread .* panicked|     Running|   Doc-tests|.*STAGE7_SEED=)'
     status=${PIPESTATUS[0]}
     counts=$(sed -n 's/^test result: .* \([0-9]*\) passed; \([0-9]*\) failed; \([0-9]*\) ignored;.*/\1 \2 \3/p' "$log")
     local broken=0
