@@ -142,6 +142,29 @@ fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     all.map(|(name, value)| (name.to_string(), value.as_str().to_string())).collect()
 }
 
+/// A worker that answers no requests of its own, shown to whoever asks `$SRV.PING`, `INFO` or `STATS`.
+pub struct Presence(service::Service);
+
+/// Shows a worker as a micro-service until [`Presence::leave`].
+///
+/// # Errors
+/// When it cannot listen.
+pub async fn present(log: &JetStream, name: &'static str, worker_version: &str) -> Result<Presence, Error> {
+    let metadata = [("workerversion".to_string(), worker_version.to_string())].into();
+    let builder = log.client().service_builder().metadata(metadata);
+    let shown = builder.start(name, env!("CARGO_PKG_VERSION")).await;
+    shown.map(Presence).map_err(|source| Error { service: name, source })
+}
+
+impl Presence {
+    /// Not shown any more. Dropping it would leave it shown for as long as the connection lives.
+    pub async fn leave(self) {
+        if let Err(error) = self.0.stop().await {
+            tracing::debug!(%error, "a worker is shown a little longer than it is there");
+        }
+    }
+}
+
 /// Asks another service; while nobody is there for it, again, for as long as `patience`.
 ///
 /// # Errors

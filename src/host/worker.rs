@@ -3,7 +3,7 @@
 use super::WORKER_VERSION;
 use crate::config::Config;
 use anyhow::Result;
-use nats::{decider, jetstream::JetStream, registry::announce};
+use nats::{decider, jetstream::JetStream, registry::announce, service::present};
 use schemas::Writer;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -101,8 +101,29 @@ impl Part {
         }
     }
 
-    /// Runs until `stop`.
+    /// Its name as a micro-service, where nothing in it is one already.
+    const fn shown_as(self) -> Option<&'static str> {
+        match self {
+            // One worker, shown once; those who answer requests show themselves.
+            Self::Intake | Self::Librarian | Self::PostOffice => None,
+            part => Some(part.name()),
+        }
+    }
+
+    /// Runs until `stop`, shown to whoever looks for workers.
     pub async fn run(self, log: JetStream, config: &Config, stop: CancellationToken) -> Result<()> {
+        let shown = match self.shown_as() {
+            Some(name) => Some(present(&log, name, WORKER_VERSION).await?),
+            None => None,
+        };
+        let ended = self.work(log, config, stop).await;
+        if let Some(shown) = shown {
+            shown.leave().await;
+        }
+        ended
+    }
+
+    async fn work(self, log: JetStream, config: &Config, stop: CancellationToken) -> Result<()> {
         let version = WORKER_VERSION.to_string();
         let options = || decider::Options::new(version.clone());
         match self {
@@ -145,6 +166,14 @@ mod tests {
             assert!(parts.iter().any(|part| taker(&part)), "{}", consumer.name);
         }
         assert!(parts.iter().all(|part| access::user(part.user()).is_some()));
+    }
+
+    #[test]
+    fn a_part_is_shown_under_the_name_that_its_user_may_use() {
+        for part in Worker::ALL.iter().flat_map(|worker| worker.parts()) {
+            let user = access::user(part.user()).expect("checked above");
+            assert!(part.shown_as().is_none_or(|name| name == user.service), "{}", part.name());
+        }
     }
 
     #[test]

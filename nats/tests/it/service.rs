@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use nats::{
     jetstream::JetStream,
-    service::{Answer, Request, Service, ask, serve},
+    service::{Answer, Request, Service, ask, present, serve},
 };
 use std::{
     collections::BTreeSet,
@@ -16,6 +16,7 @@ use std::{
     },
     time::Duration,
 };
+use streams::topology::access::{USERS, Zone};
 use tokio_util::sync::CancellationToken;
 
 /// How often the request that outlives its service was begun.
@@ -96,6 +97,31 @@ async fn a_service_answers_survives_a_panic_and_is_shared() {
     stop.cancel();
     assert_eq!(begun.await.unwrap().unwrap().payload, "query stage7.query.default twenty characters ..");
     assert!(ask(&door, "stage7.query.default", "late".into(), Duration::from_millis(500)).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_worker_can_be_shown_and_is_found_across_the_accounts() {
+    let server = Server::start().await;
+    let door = JetStream::new(server.managed.connect("door").await.unwrap());
+    for user in USERS.iter().filter(|user| !user.service.is_empty() && user.name != "door") {
+        let log = JetStream::new(server.managed.connect(user.name).await.unwrap());
+        let shown = present(&log, user.service, "test0001").await.unwrap();
+        let asked = match user.zone {
+            Zone::Brain | Zone::Capability => format!("$SRV.{}.INFO.{}", user.name, user.service),
+            _ => format!("$SRV.INFO.{}", user.service),
+        };
+        // Asked until the server has taken the subscription.
+        let info = ask(&door, &asked, Bytes::new(), Duration::from_secs(30)).await;
+        let info: serde_json::Value = serde_json::from_slice(&info.unwrap()).unwrap();
+        assert_eq!((&info["name"], &info["metadata"]["workerversion"]), (&user.service.into(), &"test0001".into()));
+        shown.leave().await;
+        // Of another account the server can't say that nobody is there.
+        let answered = async || {
+            let asked = door.client().request(asked.clone(), "".into());
+            matches!(tokio::time::timeout(Duration::from_millis(300), asked).await, Ok(Ok(_)))
+        };
+        while answered().await {}
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
