@@ -15,7 +15,10 @@ mod window;
 pub use append::append as append_event;
 pub use read::{Catalogues, Seen, attach, resolved};
 
-use crate::log::{Deliveries, Delivery, Log, ReadError};
+use crate::{
+    log::{Deliveries, Delivery, Log, ReadError},
+    rule::{OwnWords, Rules},
+};
 use append::Appended;
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use schemas::{MissionId, Tenant};
@@ -36,11 +39,13 @@ pub struct Options {
     pub patience: usize,
     /// Missions kept in memory without anything to do.
     pub cache: usize,
+    #[doc(hidden)]
+    pub rules: Rules,
 }
 
 impl Options {
     pub fn new(worker_version: impl Into<String>) -> Self {
-        Self { worker_version: worker_version.into(), patience: 400, cache: 20_000 }
+        Self { worker_version: worker_version.into(), patience: 400, cache: 20_000, rules: Rules::default() }
     }
 }
 
@@ -174,30 +179,8 @@ impl<D: Decider> Loop<D> {
 
     fn delivered(&mut self, delivery: Delivery) {
         self.last_delivery = now();
-        if self.pin != delivery.pin {
-            tracing::info!(worker = D::NAME, "it is this instance's turn");
-            self.pin.clone_from(&delivery.pin);
-            return self.forget();
-        }
-        match self.expected {
-            // Left from before a reset: it comes again. But the first one after it may be lost too.
-            None => return,
-            Some(1) if delivery.consumer_seq != 1 => {
-                if self.last_reset.elapsed() > RESET_TIME {
-                    self.forget();
-                }
-                return;
-            }
-            Some(expected) if delivery.consumer_seq != expected => {
-                tracing::info!(
-                    worker = D::NAME,
-                    expected,
-                    got = delivery.consumer_seq,
-                    "a hole in the deliveries: starting over from the floor"
-                );
-                return self.forget();
-            }
-            Some(expected) => self.expected = Some(expected + 1),
+        if self.options.rules.no_holes && !self.follows(&delivery) {
+            return;
         }
         self.window.delivered(delivery.consumer_seq, delivery.ack.clone());
         let subject = match Subject::parse(&delivery.record.subject) {
@@ -208,6 +191,38 @@ impl<D: Decider> Loop<D> {
             }
         };
         self.take(subject, delivery);
+    }
+
+    /// Is it the next one? If not, what is known may lack something, and is forgotten.
+    fn follows(&mut self, delivery: &Delivery) -> bool {
+        if self.pin != delivery.pin {
+            tracing::info!(worker = D::NAME, "it is this instance's turn");
+            self.pin.clone_from(&delivery.pin);
+            self.forget();
+            return false;
+        }
+        match self.expected {
+            // Left from before a reset: it comes again. But the first one after it may be lost too.
+            None => return false,
+            Some(1) if delivery.consumer_seq != 1 => {
+                if self.last_reset.elapsed() > RESET_TIME {
+                    self.forget();
+                }
+                return false;
+            }
+            Some(expected) if delivery.consumer_seq != expected => {
+                tracing::info!(
+                    worker = D::NAME,
+                    expected,
+                    got = delivery.consumer_seq,
+                    "a hole in the deliveries: starting over from the floor"
+                );
+                self.forget();
+                return false;
+            }
+            Some(expected) => self.expected = Some(expected + 1),
+        }
+        true
     }
 
     /// On start and on a new pin: missions that an older version could not go on with.
@@ -232,6 +247,9 @@ impl<D: Decider> Loop<D> {
 
     /// Own words that the consumer has not brought are read: waiting for them could last for ever.
     fn look_after_stalled(&mut self) {
+        if self.options.rules.own_words == OwnWords::Awaited {
+            return;
+        }
         let quiet = self.last_delivery.elapsed() > OWN_WORDS || self.window.open() >= self.options.patience;
         let mut waiting = Vec::new();
         for key in std::mem::take(&mut self.stalled) {

@@ -4,6 +4,7 @@
 use crate::{
     decider::{Catalogues, attach},
     log::{AppendError, Job, Log, ReadError},
+    rule::Rules,
 };
 use append::{answer, say};
 use async_trait::async_trait;
@@ -57,6 +58,10 @@ pub trait Effect: Send + Sync + 'static {
     fn failed(&self, request: &Event, class: Class, message: String) -> Fact;
     /// Does it. Ends early when `context.stop` is cancelled.
     async fn perform(&self, request: &Event, context: &Context) -> Answer;
+    #[doc(hidden)]
+    fn rules(&self) -> Rules {
+        Rules::default()
+    }
 }
 
 /// What an effect has at hand while it works on one request.
@@ -168,7 +173,7 @@ impl<E: Effect> Task<E> {
                 return tracing::warn!(worker = E::NAME, seq = job.record.seq, %error, "a request cannot be read: it comes again");
             }
         };
-        if !self.begin(request.id, &job.ack) {
+        if !self.begin(request.id, &job.ack) && self.effect.rules().looked_up {
             return;
         }
         let done = self.handle(&request, job.delivered).await;
@@ -248,7 +253,7 @@ impl<E: Effect> Task<E> {
         let log = &self.context.log;
         let answers =
             subject::answers(&request.tenant, request.mission, E::WRITER, E::NOUN, request.writer, request.id);
-        if log.last(&answers).await?.is_some() {
+        if self.effect.rules().looked_up && log.last(&answers).await?.is_some() {
             return Ok(Wanted::Answered);
         }
         match self.status(request).await?.as_deref() {
@@ -287,9 +292,9 @@ impl<E: Effect> Task<E> {
     /// Answers until the log has an answer: this one, or one that was quicker.
     async fn answer(&self, request: &Event, given: Answer) -> bool {
         let log = self.context.log.as_ref();
-        let mut given = given;
+        let (mut given, once) = (given, self.effect.rules().answered_once);
         loop {
-            match answer(log, E::WRITER, E::NOUN, request, &given, &self.context.worker_version).await {
+            match answer(log, E::WRITER, E::NOUN, request, &given, &self.context.worker_version, once).await {
                 Ok(_) | Err(AppendError::Conflict) => return true,
                 Err(AppendError::Refused(why)) if why.contains("maximum payload") => {
                     given = self

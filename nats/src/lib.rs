@@ -9,6 +9,8 @@ pub mod jetstream;
 pub mod log;
 pub mod memory;
 pub mod registry;
+#[doc(hidden)]
+pub mod rule;
 pub mod service;
 
 pub mod config;

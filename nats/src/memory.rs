@@ -1,22 +1,27 @@
 //! A log in memory, for property tests of the loops: it does on purpose what a real server and a
 //! real network were seen to do.
+//!
+//! What goes wrong is left to luck ([`Trouble`]), or written down one by one ([`Fault`]).
 
-use crate::log::{AppendError, Deliveries, Delivery, Guard, Job, Log, ReadError, Work, chunks};
+mod fault;
+mod follow;
+mod work;
+
+pub use fault::{Fault, Kind, Op};
+
+use crate::log::{AppendError, Deliveries, Guard, Log, ReadError, Work, chunks};
 use async_trait::async_trait;
 use bytes::Bytes;
+use fault::{Instance, Script};
+use follow::{Follower, Pin};
 use schemas::{Tenant, Time, value};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
 };
 use streams::record::Record;
 use tokio::{sync::Notify, time::Instant};
-
-/// After this without a delivery, what is not acknowledged comes again.
-const ACK_WAIT: Duration = Duration::from_millis(500);
-/// The same for effects, which say every second and a half that they are still at it.
-const EFFECT_ACK_WAIT: Duration = Duration::from_secs(5);
+use work::{Taken, Worker};
 
 /// What goes wrong, and how often: each in one of so many cases, 0 for never.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,52 +45,95 @@ pub struct Trouble {
 pub struct Memory {
     inner: Arc<Mutex<Inner>>,
     changed: Arc<Notify>,
+    /// Whose handle it is: faults of the script are somebody's.
+    instance: Option<Arc<Instance>>,
 }
 
 struct Inner {
     records: Vec<Record>,
     artifacts: HashMap<(String, String), Bytes>,
     floors: HashMap<String, u64>,
-    pins: HashMap<String, (u64, u64)>,
+    pins: HashMap<String, Pin>,
+    followers: u64,
+    /// A consumer has one follower at a time; otherwise all believe that it is theirs.
+    one_hand: bool,
     /// Requests in the hands of effects, by consumer and sequence.
     taken: HashMap<String, BTreeMap<u64, Taken>>,
     filters: HashMap<String, String>,
     max_ack_pending: u64,
     trouble: Trouble,
+    script: Script,
     random: u64,
     clock: i64,
 }
 
-/// A request that was given to an effect.
-#[derive(Clone)]
-struct Taken {
-    delivered: u64,
-    done: bool,
-    /// When it was delivered, or last said to be under way.
-    since: Instant,
-}
-
 impl Memory {
-    /// An empty log; `seed` decides what goes wrong when.
+    /// An empty log; `seed` decides what goes wrong when. Every follower believes to be the one.
     pub fn new(seed: u64, trouble: Trouble, max_ack_pending: u64) -> Self {
         let inner = Inner {
             records: Vec::new(),
             artifacts: HashMap::new(),
             floors: HashMap::new(),
             pins: HashMap::new(),
+            followers: 0,
+            one_hand: false,
             taken: HashMap::new(),
             filters: HashMap::new(),
             max_ack_pending,
             trouble,
+            script: Script::default(),
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             clock: 1_700_000_000_000,
         };
-        Self { inner: Arc::new(Mutex::new(inner)), changed: Arc::new(Notify::new()) }
+        Self { inner: Arc::new(Mutex::new(inner)), changed: Arc::new(Notify::new()), instance: None }
+    }
+
+    /// An empty log in which these faults happen, each once; a consumer has one follower at a time.
+    pub fn scripted(faults: Vec<Fault>, max_ack_pending: u64) -> Self {
+        let log = Self::new(0, Trouble::default(), max_ack_pending);
+        let mut inner = log.lock();
+        inner.script = Script::new(faults);
+        inner.one_hand = true;
+        drop(inner);
+        log
+    }
+
+    /// A handle of a new instance of a service, which the script's faults of that service meet.
+    pub fn instance(&self, service: &str) -> Self {
+        Self { instance: Some(Arc::new(Instance::new(service))), ..self.clone() }
+    }
+
+    /// Waits until a fault has killed this instance.
+    pub async fn dies(&self) {
+        match &self.instance {
+            Some(instance) => instance.life.cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Until when this instance stands still, if it does.
+    pub fn frozen_until(&self) -> Option<Instant> {
+        self.instance.as_ref()?.frozen_until()
     }
 
     /// Everything in the log.
     pub fn records(&self) -> Vec<Record> {
         self.lock().records.clone()
+    }
+
+    /// The records from the `from`th on, counted from 0.
+    pub fn records_from(&self, from: usize) -> Vec<Record> {
+        self.lock().records.get(from..).unwrap_or_default().to_vec()
+    }
+
+    /// How many records there are.
+    pub fn size(&self) -> u64 {
+        self.lock().records.len() as u64
+    }
+
+    /// Waits until something is appended or acknowledged, at most a little.
+    pub async fn changes(&self) {
+        let _ = tokio::time::timeout(follow::WAIT, self.changed.notified()).await;
     }
 
     /// How far a consumer has acknowledged.
@@ -95,7 +143,10 @@ impl Memory {
 
     /// From now on nothing goes wrong.
     pub fn calm(&self) {
-        self.lock().trouble = Trouble::default();
+        let mut inner = self.lock();
+        inner.trouble = Trouble::default();
+        inner.script = Script::default();
+        drop(inner);
         self.changed.notify_waiters();
     }
 
@@ -145,67 +196,74 @@ impl Log for Memory {
 
     async fn append(&self, record: &Record, guard: &Guard) -> Result<u64, AppendError> {
         tokio::task::yield_now().await;
-        let mut inner = self.lock();
-        let lost = inner.trouble.lost_answer;
-        if inner.happens(lost) {
+        let fault = self.meets(Op::Append).await;
+        if fault == Some(Kind::Lost) {
             return Err(AppendError::Unknown("the request was lost".into()));
         }
-        if inner.last_of(&guard.filter).map_or(0, |record| record.seq) != guard.last {
-            return Err(AppendError::Conflict);
-        }
-        let seq = inner.records.len() as u64 + 1;
-        inner.records.push(Record { seq, ..record.clone() });
-        let unheard = inner.happens(lost);
-        drop(inner);
+        let (seq, unheard) = {
+            let mut inner = self.lock();
+            let lost = inner.trouble.lost_answer;
+            if inner.happens(lost) {
+                return Err(AppendError::Unknown("the request was lost".into()));
+            }
+            if inner.last_of(&guard.filter).map_or(0, |record| record.seq) != guard.last {
+                return Err(AppendError::Conflict);
+            }
+            let seq = inner.records.len() as u64 + 1;
+            inner.records.push(Record { seq, ..record.clone() });
+            (seq, inner.happens(lost) || fault == Some(Kind::Unheard))
+        };
         self.changed.notify_waiters();
+        self.goes_on(fault).await;
         if unheard { Err(AppendError::Unknown("the answer was lost".into())) } else { Ok(seq) }
     }
 
     async fn load(&self, filter: &str, after: u64) -> Result<Vec<Record>, ReadError> {
         tokio::task::yield_now().await;
-        let mut inner = self.lock();
-        let stale = inner.trouble.stale_read;
-        let cut = if inner.happens(stale) { inner.records.len().saturating_sub(2) } else { inner.records.len() };
-        Ok(inner.records[..cut].iter().filter(|r| r.seq > after && matches(filter, &r.subject)).cloned().collect())
+        let fault = self.meets(Op::Read).await;
+        if fault == Some(Kind::Lost) {
+            return Err(ReadError::Unknown("the request was lost".into()));
+        }
+        let read = {
+            let mut inner = self.lock();
+            let stale = inner.trouble.stale_read;
+            let missing = match fault {
+                Some(Kind::Stale(missing)) => missing as usize,
+                _ if inner.happens(stale) => 2,
+                _ => 0,
+            };
+            let cut = inner.records.len().saturating_sub(missing);
+            inner.records[..cut].iter().filter(|r| r.seq > after && matches(filter, &r.subject)).cloned().collect()
+        };
+        self.goes_on(fault).await;
+        Ok(read)
     }
 
     async fn last(&self, filter: &str) -> Result<Option<Record>, ReadError> {
         tokio::task::yield_now().await;
+        self.thaws().await;
         Ok(self.lock().last_of(filter).cloned())
     }
 
     async fn follow(&self, consumer: &str) -> Result<Box<dyn Deliveries>, ReadError> {
-        Ok(Box::new(Follower {
-            log: self.clone(),
-            consumer: consumer.into(),
-            resets: 0,
-            pin: 0,
-            consumer_seq: 0,
-            next: 1,
-            again: None,
-            quiet_since: Instant::now(),
-        }))
+        Ok(Box::new(Follower::new(self, consumer)))
     }
 
     async fn work(&self, consumer: &str) -> Result<Box<dyn Work>, ReadError> {
-        Ok(Box::new(Worker { log: self.clone(), consumer: consumer.into() }))
+        Ok(Box::new(Worker::new(self, consumer)))
     }
 
     async fn ack(&self, ack: &str) -> Result<(), ReadError> {
-        if let Some((consumer, seq)) = place(ack)
-            && let Some(taken) = self.lock().taken.get_mut(consumer).and_then(|taken| taken.get_mut(&seq))
-        {
-            taken.done = true;
+        if self.meets(Op::Ack).await == Some(Kind::Lost) {
+            return Ok(());
         }
+        self.taken(ack, |taken| taken.done = true);
         Ok(())
     }
 
     async fn progress(&self, ack: &str) -> Result<(), ReadError> {
-        if let Some((consumer, seq)) = place(ack)
-            && let Some(taken) = self.lock().taken.get_mut(consumer).and_then(|taken| taken.get_mut(&seq))
-        {
-            taken.since = Instant::now();
-        }
+        self.thaws().await;
+        self.taken(ack, |taken| taken.since = Instant::now());
         Ok(())
     }
 
@@ -226,152 +284,8 @@ impl Log for Memory {
     }
 }
 
+/// What an acknowledgement is for: its consumer and sequence.
 fn place(ack: &str) -> Option<(&str, u64)> {
     let (consumer, seq) = ack.rsplit_once('/')?;
     Some((consumer, seq.parse().ok()?))
-}
-
-/// A decider's consumer: one at a time, by pin.
-struct Follower {
-    log: Memory,
-    consumer: String,
-    resets: u64,
-    pin: u64,
-    consumer_seq: u64,
-    /// The stream sequence to be delivered next.
-    next: u64,
-    again: Option<u64>,
-    quiet_since: Instant,
-}
-
-impl Follower {
-    /// The next delivery, if there is one now.
-    fn take(&mut self) -> Option<Delivery> {
-        let mut inner = self.log.lock();
-        let trouble = inner.trouble;
-        let floor = inner.floors.get(&self.consumer).copied().unwrap_or(0);
-        if inner.happens(trouble.forgotten_acks) {
-            let older = floor.saturating_sub(1 + inner.random % 5);
-            inner.floors.insert(self.consumer.clone(), older);
-        }
-        let moved = inner.happens(trouble.new_pin);
-        let pin = inner.pins.entry(self.consumer.clone()).or_insert((1, 0));
-        if moved {
-            pin.0 += 1;
-        }
-        let (pin, resets) = *pin;
-        if pin != self.pin || resets != self.resets {
-            let floor = inner.floors.get(&self.consumer).copied().unwrap_or(0);
-            (self.pin, self.resets, self.next, self.consumer_seq) = (pin, resets, floor + 1, 0);
-        }
-        if self.next > floor + inner.max_ack_pending {
-            return None;
-        }
-        let hole = inner.happens(trouble.hole);
-        let (seq, delivered) = match self.again.take() {
-            Some(seq) if seq > floor => (seq, 2),
-            _ => {
-                let seq = self.next;
-                inner.records.get(seq as usize - 1)?;
-                self.next += 1;
-                if hole {
-                    // Delivered into a connection that was just cut.
-                    self.consumer_seq += 1;
-                    return None;
-                }
-                (seq, 1)
-            }
-        };
-        if inner.happens(trouble.duplicate) {
-            self.again = Some(seq);
-        }
-        self.consumer_seq += 1;
-        let record = inner.records[seq as usize - 1].clone();
-        let ack = format!("{}/{seq}", self.consumer);
-        Some(Delivery { record, consumer_seq: self.consumer_seq, delivered, pin: Some(pin.to_string()), ack })
-    }
-}
-
-#[async_trait]
-impl Deliveries for Follower {
-    async fn next(&mut self) -> Result<Option<Delivery>, ReadError> {
-        let changed = Arc::clone(&self.log.changed);
-        let changed = changed.notified();
-        tokio::task::yield_now().await;
-        // Nothing is awaited between taking a delivery and giving it.
-        if let Some(delivery) = self.take() {
-            self.quiet_since = Instant::now();
-            return Ok(Some(delivery));
-        }
-        // What was delivered and not acknowledged comes again after a while.
-        if self.quiet_since.elapsed() > ACK_WAIT {
-            self.quiet_since = Instant::now();
-            let floor = self.log.floor(&self.consumer);
-            if floor + 1 < self.next {
-                self.again = Some(floor + 1);
-            }
-        }
-        let _ = tokio::time::timeout(Duration::from_millis(20), changed).await;
-        Ok(None)
-    }
-
-    async fn ack_through(&mut self, ack: &str) -> Result<(), ReadError> {
-        if let Some((_, seq)) = place(ack) {
-            let mut inner = self.log.lock();
-            let floor = inner.floors.entry(self.consumer.clone()).or_default();
-            *floor = (*floor).max(seq);
-            drop(inner);
-            self.log.changed.notify_waiters();
-        }
-        Ok(())
-    }
-
-    async fn reset(&mut self) -> Result<(), ReadError> {
-        let mut inner = self.log.lock();
-        inner.pins.entry(self.consumer.clone()).or_insert((1, 0)).1 += 1;
-        self.again = None;
-        Ok(())
-    }
-
-    async fn unpin(&mut self) -> Result<(), ReadError> {
-        self.log.lock().pins.entry(self.consumer.clone()).or_insert((1, 0)).0 += 1;
-        Ok(())
-    }
-}
-
-/// An effect's consumer, shared.
-struct Worker {
-    log: Memory,
-    consumer: String,
-}
-
-#[async_trait]
-impl Work for Worker {
-    async fn next(&mut self, _free: usize) -> Result<Option<Job>, ReadError> {
-        let found = {
-            let mut inner = self.log.lock();
-            let again = inner.trouble.duplicate;
-            let again = inner.happens(again);
-            let filter = inner.filters.get(&self.consumer).cloned().unwrap_or_else(|| ">".into());
-            let taken = inner.taken.get(&self.consumer).cloned().unwrap_or_default();
-            let wanted = |seq: u64| match taken.get(&seq) {
-                None => true,
-                Some(taken) => !taken.done && (again || taken.since.elapsed() > EFFECT_ACK_WAIT),
-            };
-            let record = inner.records.iter().find(|r| matches(&filter, &r.subject) && wanted(r.seq)).cloned();
-            record.map(|record| {
-                let taken = inner.taken.entry(self.consumer.clone()).or_default();
-                let taken =
-                    taken.entry(record.seq).or_insert(Taken { delivered: 0, done: false, since: Instant::now() });
-                taken.delivered += 1;
-                taken.since = Instant::now();
-                let ack = format!("{}/{}", self.consumer, record.seq);
-                Job { record, delivered: taken.delivered, ack }
-            })
-        };
-        if found.is_none() {
-            let _ = tokio::time::timeout(Duration::from_millis(20), self.log.changed.notified()).await;
-        }
-        Ok(found)
-    }
 }

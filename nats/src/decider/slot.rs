@@ -1,6 +1,7 @@
 //! One mission in the cache of a decider: its state, how far it is folded, and what waits for it.
 
 use super::read::Seen;
+use schemas::EventId;
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -31,6 +32,8 @@ pub struct Slot<D: Decider> {
     pub state: D::State,
     /// Log sequence up to which the state holds everything that the decider folds.
     pub folded: u64,
+    /// The last event folded.
+    pub last: Option<EventId>,
     /// The decider's last own word, known from the log or from its own appends.
     pub own: u64,
     pub phase: Phase,
@@ -51,6 +54,7 @@ impl<D: Decider> Slot<D> {
         Self {
             state: D::State::default(),
             folded: 0,
+            last: None,
             own: 0,
             phase: Phase::Idle,
             parked: VecDeque::new(),
@@ -69,7 +73,10 @@ impl<D: Decider> Slot<D> {
             return Ok(());
         }
         match seen {
-            Seen::Event(event) => caught(|| D::evolve(&mut self.state, event))?,
+            Seen::Event(event) => {
+                self.last = Some(event.id);
+                caught(|| D::evolve(&mut self.state, event))?;
+            }
             Seen::Passed => caught(|| D::pass(&mut self.state))?,
             Seen::Undecodable(why) => tracing::warn!(seq, why, "a record is no event of ours: skipped"),
         }
@@ -77,12 +84,21 @@ impl<D: Decider> Slot<D> {
         Ok(())
     }
 
-    /// Everything due.
+    /// Everything due; without `level` only what the last event led to.
     ///
     /// # Errors
     /// The message of a panic in `decide`.
-    pub fn decide(&self) -> Result<Vec<Due>, Panic> {
-        caught(|| D::decide(&self.state))
+    pub fn decide(&self, level: bool) -> Result<Vec<Due>, Panic> {
+        let mut due = caught(|| D::decide(&self.state))?;
+        if let (false, Some(about)) = (level, D::about(&self.state)) {
+            let mut causes = vec![self.last];
+            due.retain(|due| {
+                let led_to = causes.contains(&due.causation);
+                causes.extend(led_to.then(|| Some(due.id(about.mission, D::WRITER))));
+                led_to
+            });
+        }
+        Ok(due)
     }
 
     /// Deliveries at or below `basis` have had their decision.

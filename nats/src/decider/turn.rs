@@ -1,6 +1,6 @@
 //! One mission's turn: what a delivery, a read or an append means for it.
 
-use super::{Appended, Done, Key, Loop, PAUSE, append, now, read};
+use super::{Appended, Done, Key, Loop, OwnWords, PAUSE, append, now, read};
 use crate::{
     decider::{
         Seen,
@@ -37,7 +37,7 @@ impl<D: Decider> Loop<D> {
         }
         // The cache holds every delivery up to now, so one that comes again without being folded
         // shows that it does not.
-        let hole = known && delivery.delivered > 1;
+        let hole = self.options.rules.no_holes && known && delivery.delivered > 1;
         // What a read must still bring comes before this: folding now would skip it for ever.
         if slot.phase == Phase::Loading || slot.wanted > slot.folded || hole || !(known || first) {
             slot.parked.push_back(Parked { consumer_seq, seq });
@@ -77,7 +77,7 @@ impl<D: Decider> Loop<D> {
         if slot.phase != Phase::Idle || slot.parked.is_empty() {
             return;
         }
-        if slot.folded < slot.own {
+        if slot.folded < slot.own && self.options.rules.own_words != OwnWords::Ignored {
             if slot.stalled.is_none() {
                 slot.stalled = Some(now());
                 self.stalled.push(key);
@@ -86,7 +86,7 @@ impl<D: Decider> Loop<D> {
         }
         slot.stalled = None;
         let basis = slot.folded;
-        match slot.decide() {
+        match slot.decide(self.options.rules.level) {
             Err(panic) => self.stuck(key, panic, basis),
             Ok(due) if due.is_empty() => {
                 for consumer_seq in slot.settle(basis) {
@@ -100,6 +100,7 @@ impl<D: Decider> Loop<D> {
                     about,
                     writer: D::WRITER,
                     own: slot.own,
+                    guarded: self.options.rules.guards,
                     basis,
                     due,
                     worker_version: self.options.worker_version.clone(),

@@ -8,7 +8,7 @@ use crate::{
 use schemas::{Event, EventId, Fact, Writer, fact::Tail};
 use streams::subject;
 
-/// Answers a request, unless it has an answer.
+/// Answers a request, unless it has an answer; without `once`, though it has.
 ///
 /// # Errors
 /// `Conflict`: it has one. Otherwise as the log says.
@@ -19,11 +19,13 @@ pub async fn answer(
     request: &Event,
     answer: &Answer,
     version: &str,
+    once: bool,
 ) -> Result<u64, AppendError> {
     let tail = Tail::Answer { requester: request.writer, request: request.id };
     let event = event(log, writer, request, answer.fact.clone(), tail, &request.id.to_string(), version);
     let filter = subject::answers(&request.tenant, request.mission, writer, noun, request.writer, request.id);
-    append_event(log, &event, &answer.blobs, &Guard { filter, last: 0 }).await
+    let last = if once { 0 } else { log.last(&filter).await.ok().flatten().map_or(0, |record| record.seq) };
+    append_event(log, &event, &answer.blobs, &Guard { filter, last }).await
 }
 
 /// Says a word on the way, guarded by the last of its kind in the mission.
