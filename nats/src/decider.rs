@@ -107,7 +107,7 @@ pub async fn run<D: Decider>(log: Arc<dyn Log>, options: Options, stop: Cancella
                 Ok(Some(delivery)) => decider.delivered(delivery),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(worker = D::NAME, %error, "following the log: trying again");
+                    tracing::warn!(%error, "following the log: trying again");
                     tokio::time::sleep(PAUSE).await;
                 }
             },
@@ -122,7 +122,7 @@ pub async fn run<D: Decider>(log: Arc<dyn Log>, options: Options, stop: Cancella
     decider.drain().await;
     decider.flush(deliveries.as_mut()).await;
     if let Err(error) = deliveries.unpin().await {
-        tracing::debug!(worker = D::NAME, %error, "the pin will pass by itself");
+        tracing::debug!(%error, "the pin will pass by itself");
     }
     Ok(())
 }
@@ -166,7 +166,7 @@ impl<D: Decider> Loop<D> {
                 self.retry_stuck().await;
             }
             Err(error) => {
-                tracing::warn!(worker = D::NAME, %error, "resetting the consumer: trying again");
+                tracing::warn!(%error, "resetting the consumer: trying again");
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -175,7 +175,7 @@ impl<D: Decider> Loop<D> {
     fn delivered(&mut self, delivery: Delivery) {
         self.last_delivery = now();
         if self.pin != delivery.pin {
-            tracing::info!(worker = D::NAME, "it is this instance's turn");
+            tracing::info!("it is this instance's turn");
             self.pin.clone_from(&delivery.pin);
             return self.forget();
         }
@@ -190,7 +190,6 @@ impl<D: Decider> Loop<D> {
             }
             Some(expected) if delivery.consumer_seq != expected => {
                 tracing::info!(
-                    worker = D::NAME,
                     expected,
                     got = delivery.consumer_seq,
                     "a hole in the deliveries: starting over from the floor"
@@ -203,7 +202,7 @@ impl<D: Decider> Loop<D> {
         let subject = match Subject::parse(&delivery.record.subject) {
             Ok(subject) => subject,
             Err(error) => {
-                tracing::warn!(worker = D::NAME, seq = delivery.record.seq, %error, "skipped");
+                tracing::warn!(seq = delivery.record.seq, %error, "skipped");
                 return self.window.handled(delivery.consumer_seq);
             }
         };
@@ -268,7 +267,7 @@ impl<D: Decider> Loop<D> {
         if let Some(ack) = self.window.take_floor()
             && let Err(error) = deliveries.ack_through(&ack).await
         {
-            tracing::debug!(worker = D::NAME, %error, "an acknowledgement was lost: the deliveries come again");
+            tracing::debug!(%error, "an acknowledgement was lost: the deliveries come again");
         }
     }
 
