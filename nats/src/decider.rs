@@ -112,7 +112,7 @@ pub async fn run<D: Decider>(log: Arc<dyn Log>, options: Options, stop: Cancella
                 Ok(Some(delivery)) => decider.delivered(delivery),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(worker = D::NAME, %error, "following the log: trying again");
+                    tracing::warn!(%error, "following the log: trying again");
                     tokio::time::sleep(PAUSE).await;
                 }
             },
@@ -127,7 +127,7 @@ pub async fn run<D: Decider>(log: Arc<dyn Log>, options: Options, stop: Cancella
     decider.drain().await;
     decider.flush(deliveries.as_mut()).await;
     if let Err(error) = deliveries.unpin().await {
-        tracing::debug!(worker = D::NAME, %error, "the pin will pass by itself");
+        tracing::debug!(%error, "the pin will pass by itself");
     }
     Ok(())
 }
@@ -171,7 +171,7 @@ impl<D: Decider> Loop<D> {
                 self.retry_stuck().await;
             }
             Err(error) => {
-                tracing::warn!(worker = D::NAME, %error, "resetting the consumer: trying again");
+                tracing::warn!(%error, "resetting the consumer: trying again");
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -186,7 +186,7 @@ impl<D: Decider> Loop<D> {
         let subject = match Subject::parse(&delivery.record.subject) {
             Ok(subject) => subject,
             Err(error) => {
-                tracing::warn!(worker = D::NAME, seq = delivery.record.seq, %error, "skipped");
+                tracing::warn!(seq = delivery.record.seq, %error, "skipped");
                 return self.window.handled(delivery.consumer_seq);
             }
         };
@@ -196,7 +196,7 @@ impl<D: Decider> Loop<D> {
     /// Is it the next one? If not, what is known may lack something, and is forgotten.
     fn follows(&mut self, delivery: &Delivery) -> bool {
         if self.pin != delivery.pin {
-            tracing::info!(worker = D::NAME, "it is this instance's turn");
+            tracing::info!("it is this instance's turn");
             self.pin.clone_from(&delivery.pin);
             self.forget();
             return false;
@@ -212,7 +212,6 @@ impl<D: Decider> Loop<D> {
             }
             Some(expected) if delivery.consumer_seq != expected => {
                 tracing::info!(
-                    worker = D::NAME,
                     expected,
                     got = delivery.consumer_seq,
                     "a hole in the deliveries: starting over from the floor"
@@ -286,7 +285,7 @@ impl<D: Decider> Loop<D> {
         if let Some(ack) = self.window.take_floor()
             && let Err(error) = deliveries.ack_through(&ack).await
         {
-            tracing::debug!(worker = D::NAME, %error, "an acknowledgement was lost: the deliveries come again");
+            tracing::debug!(%error, "an acknowledgement was lost: the deliveries come again");
         }
     }
 

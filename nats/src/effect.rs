@@ -2,26 +2,26 @@
 //! answer it once and for ever.
 
 use crate::{
-    decider::{Catalogues, attach},
+    decider::Catalogues,
     log::{AppendError, Job, Log, ReadError},
     rule::Rules,
 };
 use append::{answer, say};
 use async_trait::async_trait;
+use read::Request;
 use schemas::{Class, Event, EventId, Fact, value::Blob};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
-use streams::{
-    record::Decoded,
-    subject::{self, Subject},
-};
+use streams::subject::{self, Subject};
 use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 mod append;
+mod read;
 
 /// A request comes again after five seconds of silence.
 const HEARTBEAT: Duration = Duration::from_millis(1_500);
@@ -121,7 +121,7 @@ pub async fn run<E: Effect>(
             Ok(Some(job)) => job,
             Ok(None) => continue,
             Err(error) => {
-                tracing::warn!(worker = E::NAME, %error, "asking for work: trying again");
+                tracing::warn!(%error, "asking for work: trying again");
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
@@ -138,10 +138,11 @@ pub async fn run<E: Effect>(
                 writer: E::WRITER,
             },
         };
-        tasks.spawn(async move {
+        let run = async move {
             task.run(job).await;
             drop(place);
-        });
+        };
+        tasks.spawn(run.in_current_span());
     }
     // What runs is told to stop; what it still says is heard, the rest is delivered again.
     let _ = tokio::time::timeout(Duration::from_secs(3), async { while tasks.join_next().await.is_some() {} }).await;
@@ -166,13 +167,20 @@ enum Wanted {
 impl<E: Effect> Task<E> {
     async fn run(self, job: Job) {
         let log = self.context.log.as_ref();
-        let request = match read_request(log, &job).await {
-            Ok(Some(request)) => request,
-            Ok(None) => return acknowledge(log, &job.ack).await,
+        let request = match read::request(log, &job).await {
+            Ok(Request::Event(request)) => request,
+            Ok(Request::Unreadable { request, why }) => return self.unreadable(&request, &why, &job).await,
+            Ok(Request::Nobodys) => return acknowledge(log, &job.ack).await,
             Err(error) => {
-                return tracing::warn!(worker = E::NAME, seq = job.record.seq, %error, "a request cannot be read: it comes again");
+                return tracing::warn!(seq = job.record.seq, %error, "a request cannot be read: it comes again");
             }
         };
+        let span = tracing::info_span!("request", mission = %request.mission, event = %request.id);
+        self.take(request, job).instrument(span).await;
+    }
+
+    async fn take(&self, request: Event, job: Job) {
+        let log = self.context.log.as_ref();
         if !self.begin(request.id, &job.ack) && self.effect.rules().looked_up {
             return;
         }
@@ -180,6 +188,20 @@ impl<E: Effect> Task<E> {
         let ack = self.end(request.id).unwrap_or(job.ack);
         if done {
             acknowledge(log, &ack).await;
+        }
+    }
+
+    /// An instance of a newer version may be able to read it: it comes again as often as anything
+    /// else does, and then whoever asked is told.
+    async fn unreadable(&self, request: &Event, why: &str, job: &Job) {
+        let (mission, event) = (request.mission, request.id);
+        if job.delivered <= MOST_DELIVERIES {
+            return tracing::warn!(%mission, %event, seq = job.record.seq, why, "a request that this version can't read: it comes again");
+        }
+        tracing::warn!(%mission, %event, seq = job.record.seq, why, "a request that nobody can read: answered as failed");
+        let message = format!("no running worker can read this request: {why}");
+        if self.answer(request, self.effect.failed(request, Class::Permanent, message).into()).await {
+            acknowledge(self.context.log.as_ref(), &job.ack).await;
         }
     }
 
@@ -212,7 +234,7 @@ impl<E: Effect> Task<E> {
                 Ok(Wanted::No(why)) => self.effect.failed(request, Class::NotStarted, why).into(),
                 Ok(Wanted::Yes) => self.perform(request).await,
                 Err(error) => {
-                    tracing::warn!(worker = E::NAME, request = %request.id, %error, "asking about a request: it comes again");
+                    tracing::warn!(%error, "asking about a request: it comes again");
                     return false;
                 }
             }
@@ -295,7 +317,11 @@ impl<E: Effect> Task<E> {
         let (mut given, once) = (given, self.effect.rules().answered_once);
         loop {
             match answer(log, E::WRITER, E::NOUN, request, &given, &self.context.worker_version, once).await {
-                Ok(_) | Err(AppendError::Conflict) => return true,
+                Ok(seq) => {
+                    tracing::debug!(seq, word = given.fact.kind(), "answered");
+                    return true;
+                }
+                Err(AppendError::Conflict) => return true,
                 Err(AppendError::Refused(why)) if why.contains("maximum payload") => {
                     given = self
                         .effect
@@ -303,31 +329,13 @@ impl<E: Effect> Task<E> {
                         .into();
                 }
                 Err(error) => {
-                    tracing::warn!(worker = E::NAME, request = %request.id, %error, "an answer is not in the log: trying again");
+                    tracing::warn!(%error, "an answer is not in the log: trying again");
                     if let Some(ack) = self.place(request.id) {
                         let _ = log.progress(&ack).await;
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
             }
-        }
-    }
-}
-
-/// The request of a job; `None` when it is no event of ours.
-async fn read_request(log: &dyn Log, job: &Job) -> Result<Option<Event>, ReadError> {
-    let mut record = job.record.clone();
-    let Ok(subject) = Subject::parse(&record.subject) else { return Ok(None) };
-    attach(log, &mut record, &subject.tenant).await?;
-    match record.decode() {
-        Ok(Decoded::Event(event)) => Ok(Some(event)),
-        Ok(Decoded::Unknown { ce_type, .. }) => {
-            tracing::warn!(seq = record.seq, ce_type, "a request of a newer version: skipped");
-            Ok(None)
-        }
-        Err(error) => {
-            tracing::warn!(seq = record.seq, %error, "a request is no event of ours: skipped");
-            Ok(None)
         }
     }
 }

@@ -143,7 +143,8 @@ impl Record {
 
     /// Reads the event, checking that subject and headers say the same.
     ///
-    /// Data that lies elsewhere must have been put into `payload` before.
+    /// Data that lies elsewhere must have been put into `payload` before. Data is judged last: a
+    /// complaint about it means that everything else is right.
     ///
     /// # Errors
     /// What makes it no event of ours.
@@ -171,12 +172,8 @@ impl Record {
         if newer {
             return Ok(unknown(subject));
         }
-        let fact = match Fact::from_bytes(&subject.kind, &self.payload) {
-            None => return Ok(unknown(subject)),
-            Some(Err(why)) => return Err(Undecodable::Data { kind: subject.kind, why: why.to_string() }),
-            Some(Ok(fact)) => fact,
-        };
-        if !fact.word().writers.contains(&subject.writer) {
+        let Some(word) = schemas::fact::word(&subject.kind) else { return Ok(unknown(subject)) };
+        if !word.writers.contains(&subject.writer) {
             return Err(Undecodable::Disagree {
                 name: "ce-type",
                 subject: subject.writer.to_string(),
@@ -188,6 +185,11 @@ impl Record {
         let causation = self.optional::<EventId>("ce-causationid")?;
         let basis = self.optional::<u64>("ce-basis")?;
         let part = self.header("ce-part").map(parse_part).transpose()?;
+        let fact = match Fact::from_bytes(&subject.kind, &self.payload) {
+            None => return Ok(unknown(subject)),
+            Some(Err(why)) => return Err(Undecodable::Data { kind: subject.kind, why: why.to_string() }),
+            Some(Ok(fact)) => fact,
+        };
         let text = |name| self.header(name).map(decode_header);
         Ok(Decoded::Event(Event {
             seq: self.seq,

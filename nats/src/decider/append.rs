@@ -2,7 +2,7 @@
 
 use super::Key;
 use crate::log::{AppendError, Guard, Log};
-use schemas::{Event, MissionId, Tenant, Writer, decider::Stuck, event::Part, value::Blob};
+use schemas::{Event, Fact, MissionId, Tenant, Writer, decider::Stuck, event::Part, value::Blob};
 use streams::{
     decide::{About, Decider, Due},
     record::{Dataref, PAYLOAD_LIMIT, Record},
@@ -56,7 +56,10 @@ impl Job {
                 guard.last = log.last(&filter).await.ok().flatten().map_or(0, |record| record.seq);
             }
             match append(log, &event, &due.blobs, &guard).await {
-                Ok(seq) => done.own = seq,
+                Ok(seq) => {
+                    done.own = seq;
+                    tell(&event, seq);
+                }
                 Err(error) => {
                     done.retry_later = error != AppendError::Conflict;
                     if done.retry_later {
@@ -68,6 +71,29 @@ impl Job {
         }
         done.complete = true;
         done
+    }
+}
+
+/// What people want to hear of a mission by itself is told; the rest only to who asks for all.
+fn tell(event: &Event, seq: u64) {
+    let (mission, id, word) = (event.mission, event.id, event.fact.kind());
+    macro_rules! tell {
+        ($level:ident $(, $field:ident = $value:expr)* ; $text:expr) => {
+            tracing::$level!(%mission, event = %id, seq, $($field = $value,)* $text)
+        };
+    }
+    match &event.fact {
+        Fact::StepRetried(said) => {
+            tell!(info, step = said.step, attempt = said.attempt; "a step is tried again")
+        }
+        Fact::StepFailed(said) => {
+            tell!(warn, step = said.step, attempt = said.attempt, why = said.message; "a step failed")
+        }
+        Fact::MissionPaused(_) => tell!(info; "a mission is paused"),
+        Fact::MissionCompleted(_) => tell!(info; "a mission completed"),
+        Fact::MissionFailed(said) => tell!(warn, why = said.message; "a mission failed"),
+        Fact::MissionAborted(_) => tell!(info; "a mission was aborted"),
+        _ => tell!(debug, word = word; "said"),
     }
 }
 

@@ -128,6 +128,8 @@ pub struct Mission {
     pub stuck: Option<String>,
 }
 
+/// Reads a mission; one that `worker_version` is stuck with is not looked at any further.
+///
 /// # Errors
 /// When the log cannot be read, or something that an event refers to is missing or wrong.
 pub async fn mission<D: Decider>(
@@ -136,24 +138,32 @@ pub async fn mission<D: Decider>(
     mission: MissionId,
     after: u64,
     catalogues: &Catalogues,
+    worker_version: &str,
 ) -> Result<Mission, ReadError> {
     let records = log.load(&subject::mission(tenant, mission), after).await?;
     let mut read = Mission { seen: Vec::with_capacity(records.len()), own: 0, last: 0, stuck: None };
-    for record in records {
-        let seq = record.seq;
-        read.last = read.last.max(seq);
-        if let Ok(subject) = Subject::parse(&record.subject) {
-            if subject.writer == D::WRITER {
-                read.own = seq;
-                if subject.kind == "decider.stuck" {
-                    read.stuck = Some(record.header("ce-workerversion").unwrap_or_default().to_string());
-                }
-            }
-            if is_retry::<D>(&subject, &record) {
-                read.stuck = None;
-            }
+    let family = format!("{}.{}.", subject::mission_prefix(tenant, mission), D::WRITER);
+    for record in &records {
+        read.last = record.seq;
+        // By its beginning, as the guard has it: a subject of ours with a wrong end counts too, or
+        // no append would ever pass its guard again.
+        if record.subject.starts_with(&family) {
+            read.own = record.seq;
         }
-        read.seen.push((seq, resolved::<D>(log, record, catalogues).await?));
+        let Ok(subject) = Subject::parse(&record.subject) else { continue };
+        if subject.writer == D::WRITER && subject.kind == "decider.stuck" {
+            read.stuck = Some(record.header("ce-workerversion").unwrap_or_default().to_string());
+        }
+        if is_retry::<D>(&subject, record) {
+            read.stuck = None;
+        }
+    }
+    // What it died of would only be met again, and said again at every start.
+    if read.stuck.as_deref() == Some(worker_version) {
+        return Ok(read);
+    }
+    for record in records {
+        read.seen.push((record.seq, resolved::<D>(log, record, catalogues).await?));
     }
     Ok(read)
 }

@@ -124,9 +124,10 @@ impl<D: Decider> Loop<D> {
         slot.phase = Phase::Loading;
         let (log, epoch, catalogues, after) =
             (Arc::clone(&self.log), self.epoch, Arc::clone(&self.catalogues), slot.folded);
+        let version = self.options.worker_version.clone();
         self.running.push(
             async move {
-                let result = read::mission::<D>(log.as_ref(), &key.0, key.1, after, &catalogues).await;
+                let result = read::mission::<D>(log.as_ref(), &key.0, key.1, after, &catalogues, &version).await;
                 (key, Done::Loaded { epoch, result })
             }
             .boxed(),
@@ -151,7 +152,7 @@ impl<D: Decider> Loop<D> {
                 return self.stuck(key, Panic(format!("artifact {sha256}: {why}")), at);
             }
             Err(error) => {
-                tracing::warn!(worker = D::NAME, mission = %key.1, %error, "reading a mission: trying again");
+                tracing::warn!(mission = %key.1, %error, "reading a mission: trying again");
                 return self.load_later(key);
             }
         };
@@ -187,10 +188,11 @@ impl<D: Decider> Loop<D> {
         slot.phase = Phase::Loading;
         let (log, epoch, catalogues, after) =
             (Arc::clone(&self.log), self.epoch, Arc::clone(&self.catalogues), slot.folded);
+        let version = self.options.worker_version.clone();
         self.running.push(
             async move {
                 tokio::time::sleep(PAUSE).await;
-                let result = read::mission::<D>(log.as_ref(), &key.0, key.1, after, &catalogues).await;
+                let result = read::mission::<D>(log.as_ref(), &key.0, key.1, after, &catalogues, &version).await;
                 (key, Done::Loaded { epoch, result })
             }
             .boxed(),
@@ -226,7 +228,7 @@ impl<D: Decider> Loop<D> {
 
     /// Says that this version cannot go on with the mission, and leaves it alone.
     fn stuck(&mut self, key: Key, panic: Panic, at: u64) {
-        tracing::error!(worker = D::NAME, mission = %key.1, seq = at, message = panic.0, "a mission is stuck");
+        tracing::error!(mission = %key.1, seq = at, message = panic.0, "a mission is stuck");
         let Some(slot) = self.slots.get_mut(&key) else { return };
         slot.phase = Phase::Stuck;
         let job = append::stuck::<D>(&key, &panic.0, at, slot.own, &self.options.worker_version);

@@ -210,3 +210,48 @@ async fn what_runs_is_stopped_when_its_step_is_called_off_or_the_mission_aborted
         task.await.unwrap();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_nobody_can_read_is_answered_as_failed_in_the_end() {
+    let log = log(1, Trouble::default());
+    let (worker, stop) = (Arc::new(Worker::default()), CancellationToken::new());
+    let task = start(&log, &worker, &stop);
+    let good = request(&log, 0).await;
+    let like = log.records().into_iter().next().unwrap();
+    let forge = |n: u128, change: &dyn Fn(&mut Record)| {
+        let (id, mut record) = (EventId(Uuid::from_u128(n)), like.clone());
+        record.headers.iter_mut().filter(|(name, _)| name == "ce-id").for_each(|(_, value)| *value = id.to_string());
+        change(&mut record);
+        (id, record)
+    };
+    let set = |record: &mut Record, name: &str, value: &str| {
+        record.headers.retain(|(header, _)| header != name);
+        record.headers.push((name.into(), value.into()));
+    };
+    let gone = format!("urn:stage7:artifact:{}:7", "a".repeat(64));
+    let forged = [
+        forge(1, &|record| set(record, "ce-type", "io.stage7.plugin.requested.v2")),
+        forge(2, &|record| record.payload = "{".into()),
+        forge(3, &|record| set(record, "ce-dataref", &gone)),
+        forge(4, &|record| set(record, "ce-id", "nobody")),
+    ];
+    let family = streams::subject::family(&Tenant::default(), mission(), Writer::Agent);
+    for (_, record) in &forged {
+        let last = log.last(&family).await.unwrap().map_or(0, |record| record.seq);
+        log.append(record, &Guard { filter: family.clone(), last }).await.unwrap();
+    }
+    // A newer instance would have had so long to take them.
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(answers(&log).keys().collect::<Vec<_>>(), [&good]);
+    let later = request(&log, 1).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    stop.cancel();
+    task.await.unwrap();
+    let answers = answers(&log);
+    for ((id, _), why) in forged.iter().zip(["plugin.requested.v2", "data of `plugin.requested`", "artifact aaaa"]) {
+        let [Fact::PluginFailed(failed)] = &answers[id][..] else { panic!("{:?}", answers[id]) };
+        assert!(failed.class == Class::Permanent && failed.message.contains(why), "{failed:?}");
+    }
+    assert!(matches!(answers[&later][..], [Fact::PluginCompleted(_)]));
+    assert_eq!(answers.len(), 5, "what has no name has no answer");
+}

@@ -77,7 +77,7 @@ pub async fn run(log: JetStream, options: Options, stop: CancellationToken) -> R
                 Ok(Some(delivery)) => drop(running.spawn(Arc::clone(&intake).take_up(delivery))),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(worker = "goals", %error, "following the goals: trying again");
+                    tracing::warn!(%error, "following the goals: trying again");
                     tokio::time::sleep(PAUSE).await;
                 }
             },
@@ -86,7 +86,7 @@ pub async fn run(log: JetStream, options: Options, stop: CancellationToken) -> R
     // What is not finished now is taken up by the next instance, or at the next start.
     running.shutdown().await;
     if let Err(error) = goals.unpin().await {
-        tracing::debug!(worker = "goals", %error, "the pin will pass by itself");
+        tracing::debug!(%error, "the pin will pass by itself");
     }
     Ok(())
 }
