@@ -13,6 +13,7 @@ mod turn;
 mod window;
 
 pub use append::append as append_event;
+pub(crate) use append::append_anyway;
 pub use read::{Catalogues, Seen, attach, resolved};
 
 use crate::{
