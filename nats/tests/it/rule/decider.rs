@@ -161,6 +161,13 @@ async fn answers_there(log: &JetStream, count: usize) -> Vec<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn rule_03_one_hand_works_and_the_other_goes_on_when_it_is_gone() {
     let server = Server::start().await;
+    let info = server.user("agent").await.ask("$JS.API.CONSUMER.INFO.MISSIONS.agent-steps", "").await.unwrap();
+    let info: serde_json::Value = serde_json::from_slice(&info.payload).unwrap();
+    assert_eq!(info["config"]["priority_policy"], "pinned_client");
+    assert_eq!(
+        (&info["config"]["priority_timeout"], &info["config"]["max_deliver"]),
+        (&3_000_000_000_u64.into(), &(-1).into())
+    );
     let (people, agent) = (door(&server).await, || server.managed.connect("agent"));
     let start = |version: &'static str, log: JetStream| {
         tokio::spawn(decider::run::<Echo>(Arc::new(log), Options::new(version), CancellationToken::new()))

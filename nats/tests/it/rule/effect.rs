@@ -69,6 +69,13 @@ async fn rule_01_answered_once_for_ever_though_two_have_an_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rule_01_answered_once_for_ever_is_held_by_the_server() {
     let server = Server::start().await;
+    // Rule 3, as the server has it: silence for 5 s, and nothing is given up in silence.
+    let info = server.user("librarian").await.ask("$JS.API.CONSUMER.INFO.MISSIONS.plugin-runs", "").await.unwrap();
+    let info: serde_json::Value = serde_json::from_slice(&info.payload).unwrap();
+    assert_eq!(
+        (&info["config"]["ack_wait"], &info["config"]["max_deliver"]),
+        (&5_000_000_000_u64.into(), &(-1).into())
+    );
     let connect = async |user: &str| JetStream::new(server.managed.connect(user).await.unwrap());
     let (agent, capability) = (connect("agent").await, connect("capability").await);
     let asked = crate::effects::asked(0);
