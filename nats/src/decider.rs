@@ -13,6 +13,7 @@ mod turn;
 mod window;
 
 pub use append::append as append_event;
+pub(crate) use append::append_anyway;
 pub use read::{Catalogues, Seen, attach, resolved};
 
 use crate::{
@@ -59,6 +60,8 @@ const OWN_WORDS: Duration = Duration::from_millis(5);
 const OWN_WORDS_AT_LAST: Duration = Duration::from_millis(250);
 /// Between two tries of what the log did not answer or let in.
 const PAUSE: Duration = Duration::from_millis(50);
+/// A mission of which nothing is found for so long was archived: no follower lags that far.
+const GONE: Duration = Duration::from_secs(5);
 
 /// What was under way when the consumer was reset has come by then.
 const RESET_TIME: Duration = Duration::from_secs(1);

@@ -16,12 +16,12 @@ use fault::{Instance, Script};
 use follow::{Follower, Pin};
 use schemas::{Tenant, Time, value};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
 };
 use streams::record::Record;
 use tokio::{sync::Notify, time::Instant};
-use work::{Taken, Worker};
+use work::{Group, Worker};
 
 /// What goes wrong, and how often: each in one of so many cases, 0 for never.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,8 +57,8 @@ struct Inner {
     followers: u64,
     /// A consumer has one follower at a time; otherwise all believe that it is theirs.
     one_hand: bool,
-    /// Requests in the hands of effects, by consumer and sequence.
-    taken: HashMap<String, BTreeMap<u64, Taken>>,
+    /// Requests of effects, by consumer.
+    groups: HashMap<String, Group>,
     filters: HashMap<String, String>,
     max_ack_pending: u64,
     trouble: Trouble,
@@ -77,7 +77,7 @@ impl Memory {
             pins: HashMap::new(),
             followers: 0,
             one_hand: false,
-            taken: HashMap::new(),
+            groups: HashMap::new(),
             filters: HashMap::new(),
             max_ack_pending,
             trouble,
@@ -263,7 +263,7 @@ impl Log for Memory {
 
     async fn progress(&self, ack: &str) -> Result<(), ReadError> {
         self.thaws().await;
-        self.taken(ack, |taken| taken.since = Instant::now());
+        self.taken(ack, |taken| taken.since = Some(Instant::now()));
         Ok(())
     }
 

@@ -43,6 +43,8 @@ pub struct Slot<D: Decider> {
     pub touched: Instant,
     /// Since when a decision waits for own words.
     pub stalled: Option<Instant>,
+    /// Since when its log is read and nothing of it is there.
+    pub nothing_since: Option<Instant>,
 }
 
 /// Why a mission cannot go on.
@@ -61,6 +63,7 @@ impl<D: Decider> Slot<D> {
             wanted: 0,
             touched: now,
             stalled: None,
+            nothing_since: None,
         }
     }
 

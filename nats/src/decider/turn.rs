@@ -1,6 +1,6 @@
 //! One mission's turn: what a delivery, a read or an append means for it.
 
-use super::{Appended, Done, Key, Loop, OwnWords, PAUSE, append, now, read};
+use super::{Appended, Done, GONE, Key, Loop, OwnWords, PAUSE, append, now, read};
 use crate::{
     decider::{
         Seen,
@@ -167,12 +167,14 @@ impl<D: Decider> Loop<D> {
         }
         if slot.folded.max(mission.last) < slot.wanted.max(slot.own) {
             // A follower that lags gave a stale answer; or the trigger has left the log by
-            // archiving, and then nothing of the mission is there.
-            if mission.last == 0 && slot.folded == 0 {
+            // archiving, and then nothing of the mission is there, however often one looks.
+            let nothing = mission.last == 0 && slot.folded == 0;
+            if nothing && slot.nothing_since.get_or_insert_with(now).elapsed() > GONE {
                 return self.gone(key);
             }
             return self.load_later(key);
         }
+        slot.nothing_since = None;
         self.advance(key);
     }
 

@@ -2,7 +2,7 @@
 
 use super::Answer;
 use crate::{
-    decider::append_event,
+    decider::{append_anyway, append_event},
     log::{AppendError, Guard, Log},
 };
 use schemas::{Event, EventId, Fact, Writer, fact::Tail};
@@ -24,8 +24,10 @@ pub async fn answer(
     let tail = Tail::Answer { requester: request.writer, request: request.id };
     let event = event(log, writer, request, answer.fact.clone(), tail, &request.id.to_string(), version);
     let filter = subject::answers(&request.tenant, request.mission, writer, noun, request.writer, request.id);
-    let last = if once { 0 } else { log.last(&filter).await.ok().flatten().map_or(0, |record| record.seq) };
-    append_event(log, &event, &answer.blobs, &Guard { filter, last }).await
+    if !once {
+        return append_anyway(log, &event, &answer.blobs, &filter).await;
+    }
+    append_event(log, &event, &answer.blobs, &Guard { filter, last: 0 }).await
 }
 
 /// Says a word on the way, guarded by the last of its kind in the mission.

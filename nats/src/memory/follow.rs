@@ -99,13 +99,12 @@ impl Follower {
             (self.next, self.consumer_seq) = (floor + 1, 0);
             self.again.clear();
         }
-        if self.next > floor + inner.max_ack_pending {
-            return None;
-        }
         let again = self.again.iter().position(|(seq, when)| *seq > floor && *when <= self.consumer_seq);
-        let again = again.map(|at| self.again.swap_remove(at).0);
+        let again = again.map(|at| self.again.remove(at).0);
         let (seq, delivered) = match again {
             Some(seq) => (seq, 2),
+            // Only what comes again comes though too much waits for its acknowledgement.
+            None if self.next > floor + inner.max_ack_pending => return None,
             None => {
                 let seq = self.next;
                 inner.records.get(seq as usize - 1)?;
@@ -184,9 +183,7 @@ impl Deliveries for Follower {
         if self.quiet_since.elapsed() > ACK_WAIT {
             self.quiet_since = Instant::now();
             let floor = self.log.floor(&self.consumer);
-            if floor + 1 < self.next {
-                self.again.push((floor + 1, 0));
-            }
+            self.again = (floor + 1..self.next).map(|seq| (seq, 0)).collect();
         }
         let _ = tokio::time::timeout(WAIT, changed).await;
         Ok(None)

@@ -3,27 +3,37 @@
 use super::{Kind, Memory, Op, follow::WAIT, matches, place};
 use crate::log::{Job, ReadError, Work};
 use async_trait::async_trait;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
 /// A request comes again after so long without a sign: effects give one every second and a half.
 const ACK_WAIT: Duration = Duration::from_secs(5);
 
-/// A request that was given to an effect.
+/// The requests of a consumer.
+#[derive(Default)]
+pub(super) struct Group {
+    /// So many records have been looked at.
+    seen: usize,
+    /// Those that it wants, by sequence.
+    requests: BTreeMap<u64, Taken>,
+}
+
+/// A request, and what became of it.
+#[derive(Default)]
 pub(super) struct Taken {
     delivered: u64,
     pub done: bool,
     /// It is given once more, whoever has it.
     again: bool,
     /// When it was delivered, or last said to be under way.
-    pub since: Instant,
+    pub since: Option<Instant>,
 }
 
 impl Memory {
     /// Changes what is known of the request that an acknowledgement is for.
     pub(super) fn taken(&self, ack: &str, change: impl FnOnce(&mut Taken)) {
         if let Some((consumer, seq)) = place(ack)
-            && let Some(taken) = self.lock().taken.get_mut(consumer).and_then(|taken| taken.get_mut(&seq))
+            && let Some(taken) = self.lock().groups.get_mut(consumer).and_then(|group| group.requests.get_mut(&seq))
         {
             change(taken);
         }
@@ -46,29 +56,32 @@ impl Worker {
         let duplicate = inner.trouble.duplicate;
         let again = inner.happens(duplicate);
         let filter = inner.filters.get(&self.consumer).map_or(">", String::as_str);
-        let all = inner.taken.entry(self.consumer.clone()).or_default();
-        let wanted = |seq: u64| match all.get(&seq) {
-            None => true,
-            Some(taken) => taken.again || (!taken.done && (again || taken.since.elapsed() > ACK_WAIT)),
+        let group = inner.groups.entry(self.consumer.clone()).or_default();
+        let new = inner.records[group.seen..].iter().filter(|record| matches(filter, &record.subject));
+        group.requests.extend(new.map(|record| (record.seq, Taken::default())));
+        group.seen = inner.records.len();
+        let wanted = |taken: &Taken| {
+            let silent = taken.since.is_none_or(|since| since.elapsed() > ACK_WAIT);
+            taken.again || (!taken.done && (again || silent))
         };
-        let record = inner.records.iter().find(|r| wanted(r.seq) && matches(filter, &r.subject))?.clone();
+        let seq = *group.requests.iter().find(|(_, taken)| wanted(taken))?.0;
         let fault = inner.script.next(self.log.instance.as_deref(), Op::Delivery);
-        if let Some(Kind::FallBack(_)) = fault {
-            for taken in all.values_mut() {
-                (taken.delivered, taken.done, taken.again) = (0, false, true);
-            }
-        }
         match fault {
+            Some(Kind::FallBack(_)) => {
+                group.requests.values_mut().filter(|taken| taken.since.is_some()).for_each(|taken| {
+                    (taken.delivered, taken.done, taken.again) = (0, false, true);
+                })
+            }
             Some(Kind::Freeze(ms)) => self.log.freeze(ms),
             Some(Kind::Crash) => self.log.crash(),
             _ => {}
         }
-        let fresh = Taken { delivered: 0, done: false, again: false, since: Instant::now() };
-        let taken = all.entry(record.seq).or_insert(fresh);
+        let taken = group.requests.get_mut(&seq)?;
         taken.delivered += 1;
-        taken.since = Instant::now();
+        taken.since = Some(Instant::now());
         taken.again = matches!(fault, Some(Kind::Duplicate(_)));
-        Some(Job { delivered: taken.delivered, ack: format!("{}/{}", self.consumer, record.seq), record })
+        let record = inner.records[seq as usize - 1].clone();
+        Some(Job { record, delivered: taken.delivered, ack: format!("{}/{seq}", self.consumer) })
     }
 }
 

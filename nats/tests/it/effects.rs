@@ -5,13 +5,14 @@ use nats::{
     effect::{self, Answer, Context, Effect},
     log::{Guard, Log},
     memory::{Memory, Trouble, matches},
+    rule::Rules,
 };
 use schemas::{
     Class, Event, EventId, Fact, MissionId, Tenant, Time, Writer,
     agent::PluginRequested,
     capability::{PluginCompleted, PluginFailed},
-    control::{MissionAborted, MissionPausing, MissionResumed, Standstill, StepCancelled},
     fact::Tail,
+    value::Blob,
 };
 use std::{
     collections::BTreeMap,
@@ -24,10 +25,13 @@ use uuid::Uuid;
 
 /// Works for so many seconds at each request, and remembers what it began and was stopped at.
 #[derive(Default)]
-struct Worker {
-    seconds: u64,
-    begun: Mutex<BTreeMap<EventId, u32>>,
-    stopped: Mutex<Vec<EventId>>,
+pub struct Worker {
+    pub seconds: u64,
+    pub begun: Mutex<BTreeMap<EventId, u32>>,
+    pub stopped: Mutex<Vec<EventId>>,
+    /// Goes with the answer.
+    pub blob: Option<Blob>,
+    pub rules: Rules,
 }
 
 #[async_trait]
@@ -39,6 +43,9 @@ impl Effect for Worker {
     fn capacity(&self) -> usize {
         4
     }
+    fn rules(&self) -> Rules {
+        self.rules
+    }
     fn failed(&self, _: &Event, class: Class, message: String) -> Fact {
         PluginFailed { step: "a".into(), attempt: 1, class, message, ms: 0 }.into()
     }
@@ -46,7 +53,8 @@ impl Effect for Worker {
         *self.begun.lock().unwrap().entry(request.id).or_default() += 1;
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(self.seconds)) => {
-                Fact::from(PluginCompleted { step: "a".into(), attempt: 1, outputs: BTreeMap::new(), files: BTreeMap::new(), removed: Vec::new(), ms: 0 }).into()
+                let done = PluginCompleted { step: "a".into(), attempt: 1, outputs: BTreeMap::new(), files: BTreeMap::new(), removed: Vec::new(), ms: 0 };
+                Answer { fact: done.into(), blobs: self.blob.iter().cloned().collect() }
             }
             () = context.stop.cancelled() => {
                 self.stopped.lock().unwrap().push(request.id);
@@ -56,17 +64,15 @@ impl Effect for Worker {
     }
 }
 
-fn mission() -> MissionId {
+pub fn mission() -> MissionId {
     MissionId(Uuid::from_u128(7))
 }
 
-/// Somebody's word gets into the log; gives its id.
-async fn say(log: &Memory, writer: Writer, fact: Fact, entity: &str) -> EventId {
-    let id = EventId::of_word(mission(), writer, fact.kind(), entity, 0);
+fn word(writer: Writer, fact: Fact, entity: &str) -> Event {
     let tail = if let Fact::StepCancelled(said) = &fact { Tail::Step(said.step.clone()) } else { Tail::Bare };
-    let event = Event {
+    Event {
         seq: 0,
-        id,
+        id: EventId::of_word(mission(), writer, fact.kind(), entity, 0),
         time: Time(1),
         tenant: Tenant::default(),
         mission: mission(),
@@ -79,7 +85,13 @@ async fn say(log: &Memory, writer: Writer, fact: Fact, entity: &str) -> EventId 
         worker_version: String::new(),
         traceparent: None,
         authid: None,
-    };
+    }
+}
+
+/// Somebody's word gets into the log; gives its id.
+pub async fn say(log: &Memory, writer: Writer, fact: Fact, entity: &str) -> EventId {
+    let event = word(writer, fact, entity);
+    let id = event.id;
     loop {
         let records = log.records();
         if records.iter().any(|record| record.header("ce-id") == Some(id.to_string().as_str())) {
@@ -91,7 +103,8 @@ async fn say(log: &Memory, writer: Writer, fact: Fact, entity: &str) -> EventId 
     }
 }
 
-async fn request(log: &Memory, n: usize) -> EventId {
+/// The `n`th request of the agents.
+pub fn asked(n: usize) -> Event {
     let asked = PluginRequested {
         step: "a".into(),
         attempt: 1,
@@ -102,11 +115,15 @@ async fn request(log: &Memory, n: usize) -> EventId {
         templates: Vec::new(),
         files: BTreeMap::new(),
     };
-    say(log, Writer::Agent, asked.into(), &format!("a/{n}")).await
+    word(Writer::Agent, asked.into(), &format!("a/{n}"))
+}
+
+pub async fn request(log: &Memory, n: usize) -> EventId {
+    say(log, Writer::Agent, asked(n).fact, &format!("a/{n}")).await
 }
 
 /// The answers in the log, by request.
-fn answers(log: &Memory) -> BTreeMap<EventId, Vec<Fact>> {
+pub fn answers(log: &Memory) -> BTreeMap<EventId, Vec<Fact>> {
     let mut all: BTreeMap<EventId, Vec<Fact>> = BTreeMap::new();
     for record in log.records() {
         if let Ok(Decoded::Event(event)) = record.decode()
@@ -118,13 +135,13 @@ fn answers(log: &Memory) -> BTreeMap<EventId, Vec<Fact>> {
     all
 }
 
-fn log(seed: u64, trouble: Trouble) -> Memory {
+pub fn log(seed: u64, trouble: Trouble) -> Memory {
     let log = Memory::new(seed, trouble, 1_000);
     log.filter("plugin-runs", "stage7.mission.*.*.*.*.plugin.requested");
     log
 }
 
-fn start(log: &Memory, worker: &Arc<Worker>, stop: &CancellationToken) -> tokio::task::JoinHandle<()> {
+pub fn start(log: &Memory, worker: &Arc<Worker>, stop: &CancellationToken) -> tokio::task::JoinHandle<()> {
     let (log, worker, stop) = (Arc::new(log.clone()), Arc::clone(worker), stop.clone());
     tokio::spawn(async move { effect::run(log, worker, "test0001".into(), stop).await.unwrap() })
 }
@@ -163,51 +180,6 @@ async fn every_request_is_answered_once_whatever_the_log_does() {
                 assert!(begun <= 1, "seed {seed}: one instance began {id} {begun} times");
             }
         }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn nothing_starts_in_a_pause_and_what_runs_may_finish() {
-    let log = log(1, Trouble::default());
-    let (worker, stop) = (Arc::new(Worker { seconds: 5, ..Worker::default() }), CancellationToken::new());
-    let task = start(&log, &worker, &stop);
-    let running = request(&log, 0).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    say(&log, Writer::Control, MissionPausing {}.into(), "").await;
-    let queued = request(&log, 1).await;
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    say(&log, Writer::Control, MissionResumed { from: Standstill::Paused }.into(), "").await;
-    let later = request(&log, 2).await;
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    stop.cancel();
-    task.await.unwrap();
-    let answers = answers(&log);
-    assert!(matches!(answers[&running][..], [Fact::PluginCompleted(_)]));
-    assert!(matches!(&answers[&queued][..], [Fact::PluginFailed(failed)] if failed.class == Class::NotStarted));
-    assert!(matches!(answers[&later][..], [Fact::PluginCompleted(_)]));
-    assert!(!worker.begun.lock().unwrap().contains_key(&queued));
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_runs_is_stopped_when_its_step_is_called_off_or_the_mission_aborted() {
-    for abort in [true, false] {
-        let log = log(1, Trouble::default());
-        let (worker, stop) = (Arc::new(Worker { seconds: 1_000, ..Worker::default() }), CancellationToken::new());
-        let task = start(&log, &worker, &stop);
-        let running = request(&log, 0).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let end: Fact = match abort {
-            true => MissionAborted { reason: None }.into(),
-            false => {
-                StepCancelled { step: "a".into(), attempt: 1, class: Class::Transient, reason: "late".into() }.into()
-            }
-        };
-        say(&log, Writer::Control, end, "").await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        assert_eq!(*worker.stopped.lock().unwrap(), [running]);
-        assert_eq!(answers(&log)[&running].len(), 1);
-        stop.cancel();
-        task.await.unwrap();
     }
 }
 

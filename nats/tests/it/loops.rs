@@ -16,7 +16,7 @@ use streams::{
 use tokio_util::sync::CancellationToken;
 
 /// A person's line gets into the log, whatever the log does.
-async fn say(log: &Memory, mission: MissionId, text: &str) {
+pub async fn say(log: &Memory, mission: MissionId, text: &str) {
     let event = said(mission, text);
     let filter = subject::family(&Tenant::default(), mission, Writer::User);
     loop {
@@ -31,7 +31,7 @@ async fn say(log: &Memory, mission: MissionId, text: &str) {
 }
 
 /// What the agents said, by mission, in the order of the log.
-async fn answers(log: &Memory) -> BTreeMap<MissionId, Vec<String>> {
+pub async fn answers(log: &Memory) -> BTreeMap<MissionId, Vec<String>> {
     let mut all: BTreeMap<MissionId, Vec<String>> = BTreeMap::new();
     for mut record in log.records() {
         decider::attach(log, &mut record, &Tenant::default()).await.unwrap();
@@ -51,7 +51,7 @@ fn line(n: usize) -> String {
 
 /// Runs `instances` of the decider while people say `lines` in each of `missions`; gives the log
 /// when every line is answered and acknowledged.
-async fn run(
+pub async fn run(
     seed: u64,
     trouble: Trouble,
     missions: u128,
@@ -103,32 +103,9 @@ async fn assert_each_line_is_answered_once(log: &Memory, missions: u128, lines: 
 #[tokio::test(start_paused = true)]
 async fn every_line_is_answered_once_whatever_the_log_does() {
     let all = Trouble { lost_answer: 9, duplicate: 7, hole: 11, new_pin: 23, stale_read: 5, forgotten_acks: 13 };
-    for seed in 0..300 {
+    for seed in 0..100 {
         let instances = 1 + (seed % 2) as usize;
         let log = run(seed, all, 3, 4, instances, 1_000).await;
         assert_each_line_is_answered_once(&log, 3, 4, &format!("seed {seed}")).await;
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_backlog_drains_though_own_words_come_behind_it() {
-    let log = run(1, Trouble::default(), 40, 12, 1, 20).await;
-    assert_each_line_is_answered_once(&log, 40, 12, "a small max_ack_pending").await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_mission_that_kills_the_decider_leaves_the_others_alone() {
-    let log = Memory::new(5, Trouble::default(), 100);
-    say(&log, mission(1), "poison").await;
-    say(&log, mission(1), "after").await;
-    say(&log, mission(2), "hello").await;
-    let stop = CancellationToken::new();
-    let task = tokio::spawn(decider::run::<Echo>(Arc::new(log.clone()), Options::new("test0001"), stop.clone()));
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    stop.cancel();
-    task.await.expect("no panic gets out").expect("ends well");
-    assert_eq!(answers(&log).await, BTreeMap::from([(mission(2), vec!["hello".to_string()])]));
-    let stuck: Vec<_> = log.records().into_iter().filter(|r| r.subject.ends_with("agent.decider.stuck")).collect();
-    assert_eq!(stuck.len(), 1, "said once, not at each delivery");
-    assert_eq!(log.floor(Echo::NAME), log.records().len() as u64, "a stuck mission holds nothing up");
 }

@@ -14,6 +14,7 @@ mod effects;
 mod fixture;
 mod loops;
 mod pin;
+mod rule;
 mod server;
 mod service;
 mod timer;

@@ -1,0 +1,167 @@
+//! Drawn missions in drawn trouble: whatever goes wrong, they end as if nothing had.
+
+mod case;
+mod dice;
+mod holds;
+mod service;
+mod world;
+
+use case::Case;
+use dice::Dice;
+use nats::rule::{OwnWords, Rules};
+use std::{
+    fs,
+    io::{Write, stderr},
+    path::PathBuf,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Instant,
+};
+
+/// So many troubles for each mission.
+const TROUBLES: u64 = 8;
+
+/// Cases that once failed, each a file.
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/trouble")
+}
+
+fn seed() -> u64 {
+    let given = std::env::var("STAGE7_SEED").ok().and_then(|seed| seed.parse().ok());
+    given.unwrap_or_else(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        since.subsec_nanos().into()
+    })
+}
+
+/// The first of the cases that does not hold.
+fn first_failure(seed: u64, missions: u64, rules: Rules) -> Option<(Case, String)> {
+    (0..missions).find_map(|n| failure(seed, n, rules))
+}
+
+/// Tries one mission in its troubles.
+fn failure(seed: u64, n: u64, rules: Rules) -> Option<(Case, String)> {
+    let mut dice = Dice::new(seed, n);
+    let case = Case::draw(&mut dice);
+    let wanted = match world::run(&case.calm(), Rules::default()) {
+        Ok(wanted) => wanted,
+        Err(why) => return Some((case.calm(), format!("without any trouble: {why}"))),
+    };
+    (0..TROUBLES).find_map(|_| {
+        let case = case.clone().troubled(&mut dice);
+        let why = world::try_with(&case, &wanted, rules).err()?;
+        Some((case, why))
+    })
+}
+
+/// The smallest case that still does not hold, within `tries`.
+fn shrunk(mut case: Case, mut why: String, rules: Rules, mut tries: u32) -> (Case, String) {
+    'smaller: loop {
+        for smaller in case.smaller() {
+            if tries == 0 {
+                return (case, why);
+            }
+            tries -= 1;
+            if let Err(still) = world::try_out(&smaller, rules) {
+                (case, why) = (smaller, still);
+                continue 'smaller;
+            }
+        }
+        return (case, why);
+    }
+}
+
+#[test]
+fn what_once_failed_holds() {
+    let mut tried = 0;
+    for file in fs::read_dir(folder()).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "json") {
+            continue;
+        }
+        let case: Case = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        if let Err(why) = world::try_out(&case, Rules::default()) {
+            panic!("{}: {why}", path.display());
+        }
+        tried += 1;
+    }
+    assert!(tried > 0, "there are cases");
+}
+
+#[test]
+fn whatever_goes_wrong_missions_end_as_if_nothing_had() {
+    let soak = std::env::var_os("STAGE7_SOAK").is_some();
+    let (seed, missions) = (seed(), if soak { 125_000 } else { 250 });
+    let threads = if soak { std::thread::available_parallelism().map_or(1, usize::from) } else { 1 };
+    let (next, found, begun) = (AtomicU64::new(0), AtomicBool::new(false), Instant::now());
+    let failure = std::thread::scope(|scope| {
+        let search = || {
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= missions || found.load(Ordering::Relaxed) {
+                    return None;
+                }
+                if let Some(failure) = failure(seed, n, Rules::default()) {
+                    found.store(true, Ordering::Relaxed);
+                    return Some(failure);
+                }
+            }
+        };
+        let all: Vec<_> = (0..threads).map(|_| scope.spawn(search)).collect();
+        all.into_iter().filter_map(|one| one.join().unwrap()).next()
+    });
+    let cases = missions.min(next.load(Ordering::Relaxed)) * TROUBLES;
+    writeln!(stderr(), "{cases} cases from STAGE7_SEED={seed} in {:.1} s", begun.elapsed().as_secs_f64()).unwrap();
+    if let Some((case, why)) = failure {
+        let (case, why) = shrunk(case, why, Rules::default(), 600);
+        let text = serde_json::to_string_pretty(&case).unwrap() + "\n";
+        let kept = folder().join(format!("{}.json", &schemas::value::sha256(text.as_bytes())[..12]));
+        fs::write(&kept, &text).unwrap();
+        panic!("{why}\nSTAGE7_SEED={seed}, kept as {}:\n{text}", kept.display());
+    }
+}
+
+/// With a rule switched off, something must be found.
+fn assert_needed(rules: Rules) {
+    let seed = seed();
+    let begun = Instant::now();
+    let Some((case, why)) = first_failure(seed, 250, rules) else {
+        panic!("without the rule nothing is found, STAGE7_SEED={seed}")
+    };
+    let found = begun.elapsed();
+    let (case, why) = shrunk(case, why, rules, 60);
+    let text = serde_json::to_string(&case).unwrap();
+    writeln!(stderr(), "STAGE7_SEED={seed}, found in {:.1} s: {why}\n{text}", found.as_secs_f64()).unwrap();
+    if let Err(why) = world::try_out(&case, Rules::default()) {
+        panic!("with the rule it must hold: {why}\n{text}");
+    }
+}
+
+#[test]
+fn without_level_decisions_something_is_found() {
+    assert_needed(Rules { level: false, ..Rules::default() });
+}
+
+#[test]
+fn without_the_rule_of_no_holes_something_is_found() {
+    assert_needed(Rules { no_holes: false, ..Rules::default() });
+}
+
+#[test]
+fn without_guards_something_is_found() {
+    assert_needed(Rules { guards: false, ..Rules::default() });
+}
+
+#[test]
+fn without_guards_and_own_words_something_is_found() {
+    assert_needed(Rules { guards: false, own_words: OwnWords::Ignored, ..Rules::default() });
+}
+
+#[test]
+fn without_answers_once_for_ever_something_is_found() {
+    assert_needed(Rules { answered_once: false, ..Rules::default() });
+}
+
+#[test]
+fn without_looking_for_an_answer_something_is_found() {
+    assert_needed(Rules { looked_up: false, ..Rules::default() });
+}
