@@ -9,10 +9,12 @@
 //! Never: knows anything that is not in the log; its file may be deleted at any time.
 
 mod follow;
+mod judge;
 mod project;
 mod query;
 mod serve;
 mod store;
+mod trouble;
 
 use follow::Follower;
 use nats::{jetstream::JetStream, log::ReadError};
