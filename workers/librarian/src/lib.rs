@@ -48,6 +48,6 @@ pub async fn run(js: JetStream, data_dir: &Path, worker_version: String, stop: C
     std::fs::create_dir_all(data_dir).map_err(|source| Error::Dir { path: data_dir.into(), source })?;
     let path = data_dir.join(FILE);
     let store = Store::open(&path).map_err(|source| Error::Open { path, source })?;
-    tracing::info!(worker_version, position = store.position(), "the librarian begins");
+    tracing::debug!(worker_version, position = store.position(), "the librarian begins");
     Follower::new(js, Arc::new(store)).run(stop).await.map_err(Error::Log)
 }
