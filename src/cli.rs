@@ -56,6 +56,11 @@ pub enum Command {
     /// Verbs: what they are, and run by hand.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// What could not be processed: stuck missions, records of the log that are no events.
+    #[command(subcommand)]
+    Dead(Dead),
+    /// What the services of this data directory logged.
+    Logs(Logs),
     /// Make keys, server configuration, streams and consumers for a server of your own.
     Setup(Setup),
     /// The configuration, and where each value comes from.
@@ -196,6 +201,53 @@ pub enum Replay {
     },
     /// Makes each of its decisions again with this version, and tells the differences.
     Check { mission: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Dead {
+    /// All of it, newest first, with the reasons.
+    List {
+        /// Only what belongs to this mission.
+        #[arg(long, value_name = "ID")]
+        mission: Option<String>,
+        /// At most so many.
+        #[arg(long, value_name = "N", default_value_t = 1_000)]
+        limit: usize,
+    },
+    /// A record as it lies in the log, why it is dead, and what can be done.
+    Show {
+        /// A sequence of the log, or a mission.
+        #[arg(value_name = "SEQ|MISSION")]
+        which: String,
+    },
+    /// Try it again: a stuck mission, or a record with the code of today.
+    Retry {
+        /// A sequence of the log, or a mission.
+        #[arg(value_name = "SEQ|MISSION")]
+        which: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// Only what concerns this mission; the beginning of its id will do.
+    #[arg(long, value_name = "ID")]
+    pub mission: Option<String>,
+    /// Only what this worker logged.
+    #[arg(long, value_name = "W")]
+    pub worker: Option<String>,
+    /// Only what is as severe as this, or more.
+    #[arg(long, value_name = "L")]
+    pub level: Option<crate::trace::Level>,
+    /// Only what is not older (90, 90s, 15m, 2h).
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub since: Option<Duration>,
+    /// Go on with what is logged from now on, until Ctrl-C.
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Only the last so many lines [default: all; with --follow, 20]
+    #[arg(short = 'n', long = "lines", value_name = "N")]
+    pub lines: Option<usize>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,9 +3,11 @@
 pub mod mission;
 
 mod config;
+mod dead;
 mod deliver;
 mod doctor;
 mod follow;
+mod logs;
 mod plugin;
 mod replay;
 mod run;
@@ -34,6 +36,8 @@ pub async fn run(cli: Cli) -> Result<Code, Error> {
         Command::Mission(asked) => mission::run(&settings, asked, json).await,
         Command::Replay(asked) => replay::run(&settings, asked, json).await,
         Command::Plugin(asked) => plugin::run(&settings, asked, json).await,
+        Command::Dead(asked) => dead::run(&settings, asked, json).await,
+        Command::Logs(asked) => logs::run(&settings, &asked, json).await,
         Command::Setup(asked) => setup::run(&settings, &asked, json).await,
         Command::Config => config::run(&settings, json),
         Command::Doctor => doctor::run(&settings, json).await,

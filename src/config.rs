@@ -8,7 +8,7 @@ mod setting;
 
 pub use setting::{Found, Origin, SETTINGS};
 
-use crate::{cli::Shared, exit};
+use crate::{cli::Shared, exit, trace::Secrets};
 use schemas::limits::Limits;
 use setting::Setting;
 use std::{
@@ -33,6 +33,8 @@ pub struct Config {
     /// Plugin runs at once.
     pub plugin_runs: usize,
     pub limits: Limits,
+    /// What no log may tell.
+    pub secrets: Secrets,
     /// Every setting with its value and where that comes from, in the order of the table.
     pub found: Vec<Found>,
 }
@@ -139,6 +141,17 @@ impl Sources {
         }
     }
 
+    /// What is set as a secret, and what variables hold that are named as one: a library may know
+    /// them, or a later version.
+    fn secrets(&self, found: &[Found]) -> Secrets {
+        let set = found.iter().filter(|found| found.setting.kind == setting::Kind::Secret);
+        let variables =
+            self.environment.iter().map(|(name, value)| (name.as_str(), value.to_string_lossy().into_owned()));
+        let all = variables.chain(self.dotenv.iter().map(|line| (line.name.as_str(), line.value.clone())));
+        let named = all.filter(|(name, _)| Secrets::is_named(name)).map(|(_, value)| value);
+        Secrets::new(set.filter_map(|found| found.value.clone()).chain(named))
+    }
+
     fn variable(&self, name: &str) -> Option<&OsString> {
         self.environment.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value)
     }
@@ -174,6 +187,7 @@ impl Sources {
                 replans: number(text("limits.replans")),
                 ..Limits::default()
             },
+            secrets: self.secrets(&found),
             found,
         }
     }

@@ -114,7 +114,7 @@ impl From<Refusal> for Error {
         let code = match refusal.error.code.as_str() {
             kind if kind.starts_with("invalid_") => Code::Usage,
             "unknown_mission" | "unknown_question" | "unknown_step" | "unknown_plugin" | "unknown_command"
-            | "too_large" => Code::Usage,
+            | "unknown_record" | "too_large" => Code::Usage,
             "not_yet" | "ended" | "already_paused" | "not_paused" | "not_failed" | "not_stuck" | "closed_question" => {
                 Code::Failed
             }

@@ -7,13 +7,11 @@ use crate::{
     exit,
     host::{Host, Say},
     rendezvous::{self, Lock, Up},
+    trace,
 };
 use anyhow::Context;
 use nats::key::{Seed, TENANT};
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// A host that is starting, or whose server is, is waited for.
@@ -56,7 +54,7 @@ pub async fn find_or_start(config: &Config, say: &Say) -> Result<Home, exit::Err
         return Ok(home);
     }
     std::fs::create_dir_all(&config.data).with_context(|| format!("the data directory {}", config.data.display()))?;
-    crate::trace::to_file(config, &log_of(&config.data))?;
+    trace::begin(config, "run", trace::Screen::None)?;
     match Host::start(config, None, rendezvous::Host::Run, say).await {
         Ok(host) => {
             let client = Client::connect(&host.up.nats_url, &seed_of(&host.up)?, None).await?;
@@ -158,7 +156,7 @@ impl Home {
     async fn take_over(&mut self, config: &Config, say: &Say) -> Result<(), exit::Error> {
         match Host::start(config, None, rendezvous::Host::Run, say).await {
             Ok(host) => {
-                crate::trace::to_file(config, &log_of(&config.data))?;
+                trace::begin(config, "run", trace::Screen::None)?;
                 self.client.relink(&host.up.nats_url, &seed_of(&host.up)?).await.map_err(crate::host::unconnected)?;
                 self.own = Some(host);
                 Ok(())
@@ -175,8 +173,4 @@ impl Home {
             host.stop().await;
         }
     }
-}
-
-fn log_of(data: &Path) -> PathBuf {
-    data.join("stage7.log")
 }

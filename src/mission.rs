@@ -169,21 +169,34 @@ pub async fn resolve(client: &Client, text: &str) -> Result<MissionId, exit::Err
     if let Ok(id) = text.parse() {
         return Ok(id);
     }
-    if !is_beginning(&text) {
-        return Err(exit::Error::usage(format!(
-            "`{text}` is no mission: give its id (32 hexadecimal digits), or at least the first {SHORTEST}"
-        )));
-    }
+    check_beginning(&text)?;
     let rows = crate::command::mission::rows(client, json!({}), usize::MAX).await?;
     let ids: Vec<&str> = rows.iter().filter_map(|row| row["id"].as_str()).filter(|id| id.starts_with(&text)).collect();
     pick(&text, &ids)?.parse().map_err(|error| exit::Error::failed(format!("{error}")))
+}
+
+/// Can a mission's id begin like that?
+///
+/// # Errors
+/// It can't, or it says too little.
+pub fn check_beginning(text: &str) -> Result<(), exit::Error> {
+    if is_beginning(text) {
+        return Ok(());
+    }
+    Err(exit::Error::usage(format!(
+        "`{text}` is no mission: give its id (32 hexadecimal digits), or at least the first {SHORTEST}"
+    )))
 }
 
 fn is_beginning(text: &str) -> bool {
     (SHORTEST..32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-fn pick<'a>(text: &str, ids: &[&'a str]) -> Result<&'a str, exit::Error> {
+/// The only id that there is.
+///
+/// # Errors
+/// There is none, or there are several.
+pub fn pick<'a>(text: &str, ids: &[&'a str]) -> Result<&'a str, exit::Error> {
     match ids {
         [only] => Ok(only),
         [] => Err(exit::Error::usage(format!("there is no mission {text}…"))),

@@ -1,42 +1,65 @@
-//! Service logs: text on a terminal, JSON otherwise; never among what a command prints.
+//! Service logs. Whoever hosts workers writes a line of JSON for each event into the data directory,
+//! and to standard error too unless a person reads its own lines there: as text on a terminal, as
+//! JSON otherwise. Secrets are masked in every line.
+
+mod file;
+mod layer;
+mod line;
+mod mask;
+
+pub use file::{dir, files, now};
+pub use line::{Level, Line};
+pub use mask::Secrets;
 
 use crate::{config::Config, exit};
-use std::{
-    fs::OpenOptions,
-    io::{self, IsTerminal},
-    path::Path,
-    sync::Mutex,
-};
-use tracing_subscriber::{EnvFilter, fmt};
+use std::io::{self, IsTerminal};
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// What is logged when nobody says otherwise.
 pub const DEFAULT: &str = "info,async_nats=warn";
 
-/// To standard error, for what serves.
-pub fn to_stderr(config: &Config) -> Result<(), exit::Error> {
-    let filter = filter(config)?;
-    let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
-    if io::stderr().is_terminal() {
-        lines.with_target(false).init()
-    } else {
-        lines.json().flatten_event(true).init()
-    }
-    Ok(())
+/// Where lines go besides the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    /// Standard error, for a person.
+    Text,
+    /// Standard error, for a program.
+    Json,
+    /// A command prints lines of its own there.
+    None,
 }
 
-/// To a file in the data directory, for a command whose own lines a person reads.
-pub fn to_file(config: &Config, path: &Path) -> Result<(), exit::Error> {
+impl Screen {
+    /// As standard error is.
+    pub fn stderr() -> Self {
+        if io::stderr().is_terminal() { Self::Text } else { Self::Json }
+    }
+}
+
+/// From now on everything of this process is logged; once a process. `process` stands as the worker
+/// where a line belongs to none.
+///
+/// # Errors
+/// The filter is none.
+pub fn begin(config: &Config, process: &str, screen: Screen) -> Result<(), exit::Error> {
     let filter = filter(config)?;
-    let file = OpenOptions::new().create(true).append(true).open(path);
-    let file = file.map_err(|error| exit::Error::failed(format!("{}: {error}", path.display())))?;
-    // Once a process: whoever hosts again goes on in the same file.
-    let _ = fmt()
-        .with_env_filter(filter)
-        .with_writer(Mutex::new(file))
-        .with_ansi(false)
-        .json()
-        .flatten_event(true)
-        .try_init();
+    let (file, trouble) = match file::Log::open(&dir(&config.data)) {
+        Ok(file) => (Some(file), None),
+        Err(error) => (None, Some(error)),
+    };
+    let lines = layer::Lines::new(process, screen, file, config.secrets.clone());
+    // Whoever hosts again goes on as before.
+    let begun = tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok();
+    if begun {
+        std::panic::set_hook(Box::new(|panic| {
+            let text = panic.payload_as_str().unwrap_or("without words");
+            let at = panic.location().map(ToString::to_string);
+            tracing::error!(at, "panicked: {text}");
+        }));
+        if let Some(error) = trouble {
+            tracing::warn!(dir = %dir(&config.data).display(), %error, "no log is kept in the data directory");
+        }
+    }
     Ok(())
 }
 

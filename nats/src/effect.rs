@@ -175,7 +175,7 @@ impl<E: Effect> Task<E> {
                 return tracing::warn!(seq = job.record.seq, %error, "a request cannot be read: it comes again");
             }
         };
-        let span = tracing::info_span!("request", mission = %request.mission, event = %request.id);
+        let span = tracing::error_span!("request", mission = %request.mission, event = %request.id);
         self.take(request, job).instrument(span).await;
     }
 

@@ -17,7 +17,7 @@ use std::{fmt, io, path::PathBuf, str::FromStr};
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The data directory: keys go to `creds/`, configuration and store to `nats/`, the server's
-    /// own lines to `nats-server.log`.
+    /// own lines to `logs/nats-server.log`.
     pub dir: PathBuf,
     pub binary: PathBuf,
     /// On 127.0.0.1. `None`: the port of last time when it is free, so that clients find it again,

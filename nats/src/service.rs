@@ -17,6 +17,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use streams::record::Record;
 use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 pub use crate::jetstream::artifact::{get_chunk, put_chunk};
 
@@ -86,10 +87,11 @@ pub async fn serve<S: Service>(log: &JetStream, served: Arc<S>, stop: Cancellati
             next = requests.next() => match next {
                 Some((endpoint, asked)) => {
                     let served = Arc::clone(&served);
-                    running.spawn(async move {
+                    let answer = async move {
                         respond(served.as_ref(), endpoint, asked).await;
                         drop(permit);
-                    });
+                    };
+                    running.spawn(answer.in_current_span());
                 }
                 // The connection was closed for good.
                 None => break,

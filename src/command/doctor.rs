@@ -122,7 +122,10 @@ pub fn models(config: &Config) -> String {
     match &config.brain.openai {
         Some(openai) => {
             let model = openai.model.as_deref().map(|model| format!(", model {model}")).unwrap_or_default();
-            format!("OpenAI-compatible at {}{model}", openai.url.as_deref().unwrap_or("api.openai.com"))
+            // As it may be shown: an address can hold a password.
+            let url = config.found.iter().find(|found| found.setting.name == "openai.api_url");
+            let url = url.and_then(crate::config::Found::shown).unwrap_or_else(|| "api.openai.com".into());
+            format!("OpenAI-compatible at {url}{model}")
         }
         None => "offline only (labelled templates, no model): set OPENAI_API_KEY, or OPENAI_API_URL for any compatible server".into(),
     }

@@ -12,7 +12,7 @@ use crate::{
 use serde_json::json;
 
 pub async fn run(config: &Config, asked: &cli::Up, json: bool) -> Result<Code, Error> {
-    trace::to_stderr(config)?;
+    trace::begin(config, "up", trace::Screen::stderr())?;
     let mut signals = Signals::new()?;
     let note = super::note(json);
     let starting = Host::start(config, asked.port, rendezvous::Host::Up, &note);

@@ -17,10 +17,11 @@ pub async fn run(config: &Config, asked: &cli::Worker) -> Result<Code, Error> {
             "a worker by itself needs the server it works beside: give --nats URL and --creds DIR; `stage7 up` runs all of them together",
         ));
     };
-    trace::to_stderr(config)?;
-    let ring = Ring::load(creds(config)?).context("the keys")?;
     // Named twice, once.
     let names: Vec<_> = Worker::ALL.into_iter().filter(|worker| asked.names.contains(worker)).collect();
+    let process = if let [only] = names[..] { only.name() } else { "worker" };
+    trace::begin(config, process, trace::Screen::stderr())?;
+    let ring = Ring::load(creds(config)?).context("the keys")?;
     let mut signals = Signals::new()?;
     let mut workers = Workers::start(&names, config, url, &ring)?;
     tracing::info!(workers = ?names, version = crate::host::WORKER_VERSION, "working");

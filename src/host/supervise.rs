@@ -1,6 +1,6 @@
 //! Keeps workers running: one that ends with an error, or breaks, is started again.
 
-use super::Worker;
+use super::{WORKER_VERSION, Worker};
 use crate::{config::Config, exit, rendezvous::Up};
 use nats::{
     connect::{self, connect},
@@ -14,6 +14,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// What is under way may finish, for so long.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,9 +44,12 @@ impl Workers {
                 .map_err(|error| exit::Error::usage(format!("{}: {error}", part.name())))?
                 .clone();
             let (config, url, stop, tell) = (config.clone(), url.to_string(), stop.clone(), tell.clone());
-            tasks.spawn(async move {
+            // At the level that no filter leaves out: every line of the worker is to bear its name.
+            let span = tracing::error_span!(parent: None, "worker", worker = part.name());
+            let kept = async move {
                 let run = async || {
                     let client = connect(&url, part.user(), &seed).await?;
+                    tracing::info!(version = WORKER_VERSION, "started");
                     part.run(JetStream::new(client), &config, stop.clone()).await
                 };
                 let mut pause = Duration::ZERO;
@@ -57,7 +61,7 @@ impl Workers {
                         std::panic::AssertUnwindSafe(run()).catch_unwind().await
                     };
                     let why = match ended {
-                        _ if stop.is_cancelled() => return,
+                        _ if stop.is_cancelled() => return tracing::info!("stopped"),
                         Ok(Ok(())) => "it ended by itself".to_string(),
                         Ok(Err(error)) => match error.downcast_ref() {
                             // No time mends a wrong key or an old server.
@@ -72,13 +76,14 @@ impl Workers {
                         Err(_) => "it panicked".to_string(),
                     };
                     pause = if began.elapsed() > STEADY { SHORTEST } else { (pause * 2).clamp(SHORTEST, LONGEST) };
-                    tracing::warn!(worker = part.name(), why, "starting the worker again in {pause:?}");
+                    tracing::warn!(why, "starting the worker again in {pause:?}");
                     tokio::select! {
                         () = stop.cancelled() => return,
                         () = tokio::time::sleep(pause) => {}
                     }
                 }
-            });
+            };
+            tasks.spawn(kept.instrument(span));
         }
         Ok(Self { stop, tasks, hopeless })
     }

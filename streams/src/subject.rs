@@ -77,6 +77,13 @@ impl Subject {
     }
 }
 
+/// Whose a record is, and of which mission, as far as a subject tells that may be no good otherwise.
+pub fn owner(subject: &str) -> (Option<Tenant>, Option<MissionId>) {
+    let mut parts = subject.split('.').skip(2);
+    let tenant = parts.next().and_then(|part| part.parse().ok());
+    (tenant, parts.nth(1).and_then(|part| part.parse().ok()))
+}
+
 /// `stage7.mission.{tenant}.{shard}.{mission}`
 pub fn mission_prefix(tenant: &Tenant, mission: MissionId) -> String {
     format!("stage7.mission.{tenant}.{}.{mission}", mission.shard())
@@ -192,6 +199,15 @@ mod tests {
         fn parsing_never_panics(text in ".{0,200}") {
             let _ = Subject::parse(&text);
         }
+    }
+
+    #[test]
+    fn a_bad_subject_still_tells_whose_it_is() {
+        let m = "00000000000000000000000000000002";
+        let (tenant, mission) = owner(&format!("stage7.mission.acme.7.{m}.nobody"));
+        assert_eq!((tenant, mission), ("acme".parse().ok(), m.parse().ok()));
+        assert_eq!(owner("stage7.mission.Acme.7.x"), (None, None));
+        assert_eq!(owner("stage7.mission"), (None, None));
     }
 
     #[test]

@@ -11,7 +11,10 @@
 mod alone;
 mod bad;
 mod case;
+mod dead;
+mod key;
 mod log;
+mod logs;
 mod model;
 mod openai;
 mod plan;
@@ -19,5 +22,6 @@ mod process;
 mod python;
 mod random;
 mod stage7;
+mod stuck;
 mod user;
 mod wait;

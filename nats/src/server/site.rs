@@ -19,6 +19,11 @@ use std::{
 /// A large store takes its time to be read; a small one is ready in 50 ms.
 const READY: Duration = Duration::from_secs(120);
 
+/// The server writes its lines itself, so that it puts a full file aside; in UTC, as ours are. What it
+/// says before it has read this goes to the same file.
+const LOG: &str =
+    "log_file: \"../logs/nats-server.log\"\nlogfile_size_limit: 8MB\nlogfile_max_num: 4\nlogtime_utc: true\n";
+
 /// Where one server runs.
 pub(super) struct Site {
     /// Configuration, store and ports: the server's working directory.
@@ -110,7 +115,7 @@ impl Site {
         let listen = format!("127.0.0.1:{port}");
         let config =
             config::Config { listen: &listen, store_dir: Path::new("./store"), sync: self.sync, keys: &self.keys };
-        self.write("nats-server.conf", &format!("{}ports_file_dir: \"./ports\"\n", config.render()))
+        self.write("nats-server.conf", &format!("{}ports_file_dir: \"./ports\"\n{LOG}", config.render()))
     }
 
     pub fn write(&self, name: &str, text: &str) -> Result<(), Error> {

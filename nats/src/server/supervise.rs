@@ -100,7 +100,7 @@ fn start(options: &Options) -> Result<Managed, Error> {
     };
     let site = Site {
         binary: options.binary.clone(),
-        log: data.join("nats-server.log"),
+        log: made(&data.join("logs"))?.join("nats-server.log"),
         sync: options.sync,
         keys: config::public_keys(&ring),
         dir,

@@ -30,6 +30,8 @@ const MOST_CHARS: usize = 8 << 20;
 pub struct Provider {
     client: Client,
     endpoint: String,
+    /// The address as it may be told: without the name and password that it may hold.
+    address: String,
     key: Option<crate::config::Key>,
     model: Option<String>,
 }
@@ -71,7 +73,13 @@ impl Provider {
             endpoint.push_str("v1/");
         }
         let client = Client::new().map_err(|error| error.to_string())?;
-        Ok(Self { client, endpoint, key: settings.key.clone(), model: settings.model.clone() })
+        Ok(Self {
+            client,
+            address: told(&endpoint),
+            endpoint,
+            key: settings.key.clone(),
+            model: settings.model.clone(),
+        })
     }
 
     pub fn name(&self) -> &'static str {
@@ -101,7 +109,7 @@ impl Provider {
             .all_model_names(AdapterKind::OpenAI, Some(config))
             .await
             .map_err(|error| self.failure(&error))?;
-        let none = || Failure::new(Class::Permanent, format!("{} offers no model: set OPENAI_MODEL", self.endpoint));
+        let none = || Failure::new(Class::Permanent, format!("{} offers no model: set OPENAI_MODEL", self.address));
         names.into_iter().next().ok_or_else(none)
     }
 
@@ -195,16 +203,23 @@ impl Provider {
         let message = match status {
             Some(401 | 403) => format!(
                 "{} refuses the key ({}): check OPENAI_API_KEY. {words}",
-                self.endpoint,
+                self.address,
                 status.unwrap_or_default()
             ),
-            Some(404) => format!("{} does not know the model or the address (404). {words}", self.endpoint),
-            Some(429) => format!("{} is asked too often, or the quota is used up (429). {words}", self.endpoint),
-            Some(code) => format!("{} answered {code}. {words}", self.endpoint),
-            None => format!("{}: {words}", self.endpoint),
+            Some(404) => format!("{} does not know the model or the address (404). {words}", self.address),
+            Some(429) => format!("{} is asked too often, or the quota is used up (429). {words}", self.address),
+            Some(code) => format!("{} answered {code}. {words}", self.address),
+            None => format!("{}: {words}", self.address),
         };
         Failure::new(class, message)
     }
+}
+
+fn told(endpoint: &str) -> String {
+    let Some((scheme, rest)) = endpoint.split_once("://") else { return endpoint.into() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
 }
 
 fn message(message: &Message) -> ChatMessage {
@@ -262,4 +277,15 @@ fn of_provider(said: &genai::chat::Usage, messages: &[Message], text: &str) -> U
 fn estimate(messages: &[Message], text: &str) -> Usage {
     let input: usize = messages.iter().map(|message| message.text.chars().count()).sum();
     Usage { input: input.div_ceil(4) as u64, output: text.chars().count().div_ceil(4) as u64, estimated: true }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_told_without_its_password() {
+        assert_eq!(told("http://me:pass@host:8080/v1/"), "http://host:8080/v1/");
+        assert_eq!(told("https://host/a@b/v1/"), "https://host/a@b/v1/");
+    }
 }

@@ -1,29 +1,21 @@
 //! Following the log: a delivery only says that there is more; what there is, is read from the
 //! rows' own position.
 
-use crate::{
-    project::{Item, concerns},
-    serve::Desk,
-    store::Store,
-};
+use crate::{judge::judge, project::Unread, serve::Desk, store::Store};
 use nats::{
-    decider::attach,
     jetstream::JetStream,
     log::{Delivery, Log, ReadError},
     service,
 };
 use schemas::Value;
 use std::{sync::Arc, time::Duration};
-use streams::{
-    record::{Decoded, Record},
-    subject::Subject,
-};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 const CONSUMER: &str = "projector";
-const STREAM: &str = "MISSIONS";
-const EVERYTHING: &str = "stage7.mission.>";
+pub const STREAM: &str = "MISSIONS";
+pub const EVERYTHING: &str = "stage7.mission.>";
 /// Records in one transaction.
 const PAGE: usize = 1_000;
 /// Acknowledgements are gathered for as long.
@@ -148,7 +140,16 @@ impl Follower {
             let (page, pending) = self.js.page_from(STREAM, EVERYTHING, self.store.position(), PAGE).await?;
             let mut items = Vec::with_capacity(page.len());
             for record in page {
-                items.push(self.item(record).await?);
+                let item = judge(&self.js, record, false).await?;
+                if let Some(Unread::Dead { reason, subject, .. }) = &item.unread {
+                    tracing::warn!(
+                        seq = item.seq,
+                        subject,
+                        reason,
+                        "a record can't be processed: see `stage7 dead list`"
+                    );
+                }
+                items.push(item);
             }
             let store = Arc::clone(&self.store);
             let projected = tokio::task::spawn_blocking(move || store.project(&items)).await;
@@ -157,29 +158,6 @@ impl Follower {
                 return Ok(());
             }
         }
-    }
-
-    async fn item(&self, mut record: Record) -> Result<Item, ReadError> {
-        let subject = Subject::parse(&record.subject).ok();
-        let time = record.header("ce-time").and_then(|time| time.parse().ok());
-        let mut item = Item { seq: record.seq, subject, time, event: None };
-        let Some(subject) = item.subject.as_ref().filter(|subject| concerns(&subject.kind)) else { return Ok(item) };
-        match attach(&self.js, &mut record, &subject.tenant).await {
-            Err(error @ ReadError::Artifact { .. }) => {
-                tracing::warn!(seq = item.seq, %error, "an event can't be read: only counted");
-                return Ok(item);
-            }
-            attached => attached?,
-        }
-        match record.decode() {
-            Ok(Decoded::Event(event)) => item.event = Some(event),
-            Ok(Decoded::Unknown { .. }) => {}
-            Err(error) => {
-                tracing::warn!(seq = item.seq, %error, "no event of ours: skipped");
-                item.subject = None;
-            }
-        }
-        Ok(item)
     }
 
     /// Rows of another log, or of more than this one holds, say nothing about it.
@@ -233,14 +211,15 @@ impl Follower {
             return;
         }
         let (stop, js, desk) =
-            (CancellationToken::new(), self.js.clone(), Arc::new(Desk::new(Arc::clone(&self.store))));
+            (CancellationToken::new(), self.js.clone(), Arc::new(Desk::new(self.js.clone(), Arc::clone(&self.store))));
         let task = {
             let stop = stop.clone();
-            tokio::spawn(async move {
+            let serve = async move {
                 if let Err(error) = service::serve(&js, desk, stop).await {
                     tracing::warn!(%error, "answering: trying again");
                 }
-            })
+            };
+            tokio::spawn(serve.in_current_span())
         };
         self.answering = Some((stop, task));
     }

@@ -9,10 +9,12 @@
 //! Never: knows anything that is not in the log; its file may be deleted at any time.
 
 mod follow;
+mod judge;
 mod project;
 mod query;
 mod serve;
 mod store;
+mod trouble;
 
 use follow::Follower;
 use nats::{jetstream::JetStream, log::ReadError};
@@ -46,6 +48,6 @@ pub async fn run(js: JetStream, data_dir: &Path, worker_version: String, stop: C
     std::fs::create_dir_all(data_dir).map_err(|source| Error::Dir { path: data_dir.into(), source })?;
     let path = data_dir.join(FILE);
     let store = Store::open(&path).map_err(|source| Error::Open { path, source })?;
-    tracing::info!(worker_version, position = store.position(), "the librarian begins");
+    tracing::debug!(worker_version, position = store.position(), "the librarian begins");
     Follower::new(js, Arc::new(store)).run(stop).await.map_err(Error::Log)
 }

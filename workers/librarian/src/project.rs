@@ -1,11 +1,13 @@
 //! What an event changes in the rows: a few updates each, by the same rules as the overview.
 
 mod call;
+pub mod dead;
 mod mission;
 mod step;
 #[cfg(test)]
 mod tests;
 
+use crate::trouble::Trouble;
 use rusqlite::{OptionalExtension, Result, Transaction, params};
 use schemas::{Event, Fact, Time};
 use streams::subject::Subject;
@@ -18,6 +20,17 @@ pub struct Item {
     pub time: Option<Time>,
     /// `None` for words that change no row but the counts.
     pub event: Option<Event>,
+    /// Why it is no event, where it is none.
+    pub unread: Option<Unread>,
+}
+
+/// What a record is that is no event of ours.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Unread {
+    /// A word, or a version of one, that this build does not know: skipped by rule.
+    Newer { ce_type: String },
+    /// It can't be processed.
+    Dead { trouble: Trouble, reason: String, subject: String },
 }
 
 /// Does this word change more than counts?
@@ -34,11 +47,14 @@ pub fn concerns(kind: &str) -> bool {
             | "llm.requested"
             | "llm.completed"
             | "llm.failed"
+            | "decider.stuck"
+            | "decider.retried"
     ) || kind.starts_with("mission.")
 }
 
-/// Projects one record.
-pub fn apply(rows: &Transaction<'_>, item: &Item) -> Result<()> {
+/// Projects one record; `stuck` tells whether any mission is.
+pub fn apply(rows: &Transaction<'_>, item: &Item, stuck: &mut bool) -> Result<()> {
+    dead::apply(rows, item, stuck)?;
     let Some(subject) = &item.subject else { return Ok(()) };
     if let Some((event, Fact::MissionCreated(created))) = item.event.as_ref().map(|event| (event, &event.fact)) {
         mission::created(rows, event, created)?;

@@ -1,5 +1,7 @@
 //! Lists and searches over a tenant's missions.
 
+pub mod dead;
+
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter, types::Value as Sql};
 use schemas::{MissionId, Tenant, Time, Value};
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,8 @@ const BYTES: usize = 512 * 1024;
 pub enum Query {
     List(List),
     Search(Search),
+    Dead(dead::List),
+    Record(dead::Record),
 }
 
 /// The newest first.
@@ -40,7 +44,8 @@ pub struct Search {
     pub limit: Option<usize>,
 }
 
-const FORMS: &str = "{\"list\": {\"status\"?, \"limit\"?, \"after\"?}} or {\"search\": {\"text\", \"limit\"?}}";
+const FORMS: &str = "{\"list\": {\"status\"?, \"limit\"?, \"after\"?}}, {\"search\": {\"text\", \"limit\"?}}, \
+    {\"dead\": {\"mission\"?, \"limit\"?, \"after\"?}} or {\"record\": {\"seq\", \"again\"?}}";
 
 /// What is answered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -87,14 +92,20 @@ impl Query {
 
 const COLUMNS: &str = "SELECT n, id, mission.name, mission.goal, kind, status, usd, input, output, estimated, done, total, created, updated, last_seq";
 
-/// Answers from the rows.
+fn json(answer: impl Serialize) -> Value {
+    serde_json::to_value(answer).expect("rows serialise")
+}
+
+/// Answers from the rows, and about a single record from the log.
 ///
 /// # Errors
 /// `invalid_request` when the question can't be answered, `unavailable` when the rows can't.
-pub fn answer(rows: &Connection, tenant: &Tenant, asked: &Query) -> Result<Page, Refusal> {
+pub fn answer(rows: &Connection, tenant: &Tenant, asked: &Query) -> Result<Value, Refusal> {
     match asked {
-        Query::List(asked) => list(rows, tenant, asked),
-        Query::Search(asked) => search(rows, tenant, asked),
+        Query::List(asked) => list(rows, tenant, asked).map(json),
+        Query::Search(asked) => search(rows, tenant, asked).map(json),
+        Query::Dead(asked) => dead::list(rows, tenant, asked).map(json),
+        Query::Record(asked) => dead::row(rows, tenant, asked.seq).map(json),
     }
 }
 

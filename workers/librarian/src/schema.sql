@@ -77,3 +77,29 @@ CREATE TABLE deliverable (
     step       TEXT NOT NULL,
     PRIMARY KEY (mission, name)
 ) WITHOUT ROWID;
+
+-- What could not be processed. `decider` and what follows: missions that are stuck.
+CREATE TABLE dead (
+    seq     INTEGER PRIMARY KEY,
+    tenant  TEXT,               -- none: the subject tells no tenant
+    mission TEXT,
+    subject TEXT NOT NULL,
+    trouble TEXT NOT NULL,      -- undecodable, disagreement, forged, missing_data, stuck
+    reason  TEXT NOT NULL,
+    time    INTEGER,
+    decider TEXT,
+    version TEXT,               -- of the worker that is stuck
+    at      INTEGER             -- the sequence it was working on
+);
+CREATE INDEX dead_by_tenant ON dead (tenant, seq);
+CREATE INDEX dead_by_mission ON dead (mission, decider);
+
+-- Words that this version does not know: skipped by rule.
+CREATE TABLE newer (
+    tenant  TEXT NOT NULL,
+    type    TEXT NOT NULL,
+    events  INTEGER NOT NULL,
+    first   INTEGER NOT NULL,   -- sequences
+    last    INTEGER NOT NULL,
+    PRIMARY KEY (tenant, type)
+) WITHOUT ROWID;

@@ -1,19 +1,38 @@
 //! Answering `stage7.query.{tenant}`.
 
-use crate::{query, store::Store};
+use crate::{
+    query::{self, Query},
+    store::Store,
+};
 use async_trait::async_trait;
-use nats::service::{Answer, Request, Service};
-use schemas::Tenant;
+use nats::{
+    jetstream::JetStream,
+    service::{Answer, Request, Service},
+};
+use schemas::{Tenant, Value};
 use std::sync::Arc;
 use streams::submission::Refusal;
 
 pub struct Desk {
+    js: JetStream,
     store: Arc<Store>,
 }
 
 impl Desk {
-    pub fn new(store: Arc<Store>) -> Self {
-        Self { store }
+    pub fn new(js: JetStream, store: Arc<Store>) -> Self {
+        Self { js, store }
+    }
+
+    async fn asked(&self, request: Request) -> Result<Value, Refusal> {
+        let tenant = request.subject.rsplit('.').next().unwrap_or_default();
+        let tenant: Tenant = tenant.parse().map_err(|e| Refusal::new("invalid_subject", format!("{e}")))?;
+        let asked = Query::parse(&request.payload)?;
+        if let Query::Record(asked) = &asked {
+            return query::dead::show(&self.js, &self.store, &tenant, asked).await;
+        }
+        let store = Arc::clone(&self.store);
+        let answer = tokio::task::spawn_blocking(move || store.read(|rows| query::answer(rows, &tenant, &asked)));
+        answer.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 }
 
@@ -23,19 +42,9 @@ impl Service for Desk {
     const ENDPOINTS: &'static [(&'static str, &'static str)] = &[("query", "stage7.query.*")];
 
     async fn answer(&self, _endpoint: &'static str, request: Request) -> Answer {
-        let store = Arc::clone(&self.store);
-        let asked = tokio::task::spawn_blocking(move || {
-            let tenant = request.subject.rsplit('.').next().unwrap_or_default();
-            let tenant: Tenant = tenant.parse().map_err(|e| Refusal::new("invalid_subject", format!("{e}")))?;
-            let asked = query::Query::parse(&request.payload)?;
-            store.read(|rows| query::answer(rows, &tenant, &asked))
-        });
-        match asked.await {
-            Ok(Ok(page)) => {
-                Answer { headers: Vec::new(), payload: serde_json::to_vec(&page).expect("rows serialise").into() }
-            }
-            Ok(Err(refusal)) => refuse(&refusal),
-            Err(_) => self.broken(),
+        match self.asked(request).await {
+            Ok(answer) => Answer { headers: Vec::new(), payload: answer.to_string().into() },
+            Err(refusal) => refuse(&refusal),
         }
     }
 

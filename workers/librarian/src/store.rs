@@ -1,7 +1,7 @@
 //! The rows, and how far in the log they are. One connection writes, another answers: readers
 //! never wait for the writer (WAL).
 
-use crate::project::{self, Item};
+use crate::project::{self, Item, dead};
 use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, Result};
 use std::{
     path::Path,
@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Rows made by another version of the schema or of the projection are made again.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
@@ -66,10 +66,21 @@ impl Store {
         let mut writer = self.writer();
         let transaction = writer.transaction()?;
         let position: i64 = transaction.query_row("SELECT position FROM log", [], |row| row.get(0))?;
+        let mut stuck = dead::any_stuck(&transaction)?;
         for item in page.iter().filter(|item| item.seq > position.cast_unsigned()) {
-            project::apply(&transaction, item)?;
+            project::apply(&transaction, item, &mut stuck)?;
         }
         transaction.execute("UPDATE log SET position = max(position, ?1)", [last.seq.cast_signed()])?;
+        transaction.commit()
+    }
+
+    /// Projects one record late that could not be read in its turn.
+    pub fn revive(&self, item: &Item) -> Result<()> {
+        let mut writer = self.writer();
+        let transaction = writer.transaction()?;
+        let mut stuck = dead::any_stuck(&transaction)?;
+        dead::forget(&transaction, item.seq)?;
+        project::apply(&transaction, item, &mut stuck)?;
         transaction.commit()
     }
 
@@ -85,7 +96,7 @@ impl Store {
             return Ok(());
         }
         let transaction = writer.transaction()?;
-        transaction.execute_batch("DELETE FROM deliverable; DELETE FROM kind; DELETE FROM call; DELETE FROM step; DELETE FROM mission; INSERT INTO mission_text (mission_text) VALUES ('delete-all'); DELETE FROM log;")?;
+        transaction.execute_batch("DELETE FROM dead; DELETE FROM newer; DELETE FROM deliverable; DELETE FROM kind; DELETE FROM call; DELETE FROM step; DELETE FROM mission; INSERT INTO mission_text (mission_text) VALUES ('delete-all'); DELETE FROM log;")?;
         transaction.execute("INSERT INTO log (name, position) VALUES (?1, 0)", [log])?;
         transaction.commit()
     }

@@ -32,6 +32,7 @@ use streams::{
 };
 use tokio::{sync::Mutex, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// Between two tries of what the log did not answer or let in.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -74,7 +75,7 @@ pub async fn run(log: JetStream, options: Options, stop: CancellationToken) -> R
             () = stop.cancelled() => break,
             Some(_) = running.join_next() => {}
             goal = goals.next(), if running.len() < AT_ONCE => match goal {
-                Ok(Some(delivery)) => drop(running.spawn(Arc::clone(&intake).take_up(delivery))),
+                Ok(Some(delivery)) => drop(running.spawn(Arc::clone(&intake).take_up(delivery).in_current_span())),
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(%error, "following the goals: trying again");
@@ -188,7 +189,7 @@ impl Intake {
         let guard = Guard { filter: subject::family(tenant, mission, Writer::Control), last: 0 };
         match append_event(&self.log, &event, &files.blobs, &guard).await {
             Ok(seq) => {
-                tracing::info!(%tenant, %mission, seq, "a goal is a mission");
+                tracing::info!(%tenant, %mission, event = %event.id, seq, "a goal is a mission");
                 Ok(())
             }
             // It was made in the meantime.

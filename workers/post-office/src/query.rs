@@ -22,6 +22,20 @@ pub async fn librarian(log: &JetStream, tenant: &Tenant, body: Bytes) -> Result<
         .map_err(|e| Refusal::new("internal", format!("the librarian's answer is not JSON: {e}")))
 }
 
+/// What could not be processed is the librarian's too. Goals that could not are refusals: how many
+/// there are, and the last of them.
+pub async fn dead(log: &JetStream, tenant: &Tenant, body: Bytes) -> Result<Value, Refusal> {
+    let mut answer = librarian(log, tenant, body).await?;
+    if answer.get("error").is_none() {
+        let filter = subject::refused(tenant);
+        let (first, more) = log.page_from("REFUSALS", &filter, 0, 1).await.map_err(unread)?;
+        let last = log.last_from("REFUSALS", &filter).await.map_err(unread)?;
+        let last = last.and_then(|record| serde_json::from_slice::<Refused>(&record.payload).ok());
+        answer["refused"] = json!({"goals": first.len() as u64 + more, "last": last});
+    }
+    Ok(answer)
+}
+
 /// All verbs, in short.
 pub async fn plugins(door: &Door) -> Result<Value, Refusal> {
     let mut reader = door.registry.lock().await;

@@ -57,7 +57,7 @@ pub struct GoalName {
 }
 
 const FORMS: &str = "{\"mission\", \"after\"?, \"limit\"?}, {\"mission\", \"state\": true, \"at\"?}, {\"list\": {…}}, {\"search\": {…}}, \
-    {\"plugins\": true}, {\"plugin\": \"VERB\"} or {\"refused\": {\"source\", \"id\"}}";
+    {\"dead\": {…}}, {\"record\": {\"seq\"}}, {\"plugins\": true}, {\"plugin\": \"VERB\"} or {\"refused\": {\"source\", \"id\"}}";
 
 /// Answers a question of a tenant about what is its own.
 pub async fn read(door: &Door, tenant: &Tenant, body: &Bytes) -> Result<Value, Refusal> {
@@ -66,6 +66,10 @@ pub async fn read(door: &Door, tenant: &Tenant, body: &Bytes) -> Result<Value, R
     let has = |name: &str| asked.get(name).is_some();
     if has("list") || has("search") {
         query::librarian(&door.log, tenant, body.clone()).await
+    } else if has("record") {
+        query::librarian(&door.log, tenant, body.clone()).await
+    } else if has("dead") {
+        query::dead(&door.log, tenant, body.clone()).await
     } else if has("mission") && asked.get("state").is_some_and(|state| *state != Value::Bool(false)) {
         let asked: State = form(asked)?;
         let mission = Mission { log: &door.log, tenant, id: mission_id(&asked.mission)? };

@@ -10,7 +10,7 @@ use nats::{
 use schemas::{Event, EventId, Fact, MissionId, Tenant, Value, Writer, fact::Tail};
 use serde_json::json;
 use std::{path::PathBuf, time::Duration};
-use streams::subject;
+use streams::{record::Record, subject};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -69,16 +69,22 @@ impl Server {
     }
 
     pub async fn say(&self, tenant: &str, mission: MissionId, fact: Fact) {
+        self.say_as(Writer::Control, tenant, mission, fact).await;
+    }
+
+    /// A word of control or of a person.
+    pub async fn say_as(&self, writer: Writer, tenant: &str, mission: MissionId, fact: Fact) {
+        let log = if writer == Writer::User { &self.door } else { &self.control };
         let tenant: Tenant = tenant.parse().unwrap();
-        let filter = subject::family(&tenant, mission, Writer::Control);
-        let last = self.control.last(&filter).await.unwrap().map_or(0, |record| record.seq);
+        let filter = subject::family(&tenant, mission, writer);
+        let last = log.last(&filter).await.unwrap().map_or(0, |record| record.seq);
         let event = Event {
             seq: 0,
-            id: EventId::of_word(mission, Writer::Control, fact.kind(), "", last as u32),
-            time: self.control.now(),
+            id: EventId::of_word(mission, writer, fact.kind(), "", last as u32),
+            time: log.now(),
             tenant,
             mission,
-            writer: Writer::Control,
+            writer,
             tail: Tail::Bare,
             fact,
             causation: None,
@@ -88,7 +94,7 @@ impl Server {
             traceparent: None,
             authid: None,
         };
-        append_event(&self.control, &event, &[], &Guard { filter, last }).await.unwrap();
+        append_event(log, &event, &[], &Guard { filter, last }).await.unwrap();
     }
 
     pub async fn mission(&self, tenant: &str, n: u128, goal: &str) -> MissionId {
@@ -104,6 +110,26 @@ impl Server {
         let answer =
             service::ask(&self.door, &format!("stage7.query.{tenant}"), body, Duration::from_secs(15)).await.unwrap();
         serde_json::from_slice(&answer).unwrap()
+    }
+
+    /// Appends a record as it is, in the family of control.
+    pub async fn forge(&self, mission: MissionId, record: &Record) -> u64 {
+        let filter = subject::family(&Tenant::default(), mission, Writer::Control);
+        let last = self.control.last(&filter).await.unwrap().map_or(0, |record| record.seq);
+        self.control.append(record, &Guard { filter, last }).await.unwrap()
+    }
+
+    /// Waits until a question is answered so that `holds`.
+    pub async fn until(&self, question: Value, holds: impl Fn(&Value) -> bool) -> Value {
+        let mut answer = Value::Null;
+        for _ in 0..1_200 {
+            answer = self.ask("default", question.clone()).await;
+            if holds(&answer) {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{question}: {answer:#}");
     }
 
     /// The goals that a question finds.

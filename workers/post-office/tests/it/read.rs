@@ -144,3 +144,24 @@ async fn lists_and_searches_are_passed_on_for_this_tenant_only() {
         assert_eq!(answer, json!({"asked": "stage7.query.default", "with": body}));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_processed_is_asked_of_the_librarian_and_refused_goals_are_counted() {
+    let world = World::start().await.with_intake().await;
+    let librarian = world.log("librarian").await;
+    tokio::spawn(async move { serve(&librarian, Arc::new(Rows), CancellationToken::new()).await.unwrap() });
+    let dead = r#"{"dead":{"limit":3}}"#;
+    let asked = || world.ask_raw("stage7.read.default", dead);
+    world.until(|| async { asked().await["asked"].is_string() }).await;
+    let none = asked().await;
+    assert_eq!(none, json!({"asked": "stage7.query.default", "with": dead, "refused": {"goals": 0, "last": null}}));
+    for body in ["no event", "{\"specversion\": \"1.0\"}", "\u{1}"] {
+        world.person.client().publish("stage7.goal.default", body.into()).await.unwrap();
+    }
+    world.until(|| async { asked().await["refused"]["goals"] == 3 }).await;
+    let answer = asked().await;
+    assert!(answer["refused"]["last"]["error"]["message"].is_string(), "{answer:#}");
+    let record = r#"{"record":{"seq":7}}"#;
+    let answer = world.ask_raw("stage7.read.default", record).await;
+    assert_eq!(answer, json!({"asked": "stage7.query.default", "with": record}));
+}

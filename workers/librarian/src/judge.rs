@@ -1,0 +1,51 @@
+//! What a record is to the rows: an event, a word to come, or dead.
+
+use crate::{
+    project::{Item, Unread, concerns},
+    trouble::Trouble,
+};
+use nats::{
+    decider::attach,
+    log::{Log, ReadError},
+};
+use streams::{
+    record::{Decoded, Record, Undecodable},
+    subject::Subject,
+};
+
+/// Judges every record of the log. What lies elsewhere is fetched only where `whole` or the rows
+/// need it: a word whose bytes are gone makes its mission stuck, and that is found.
+///
+/// # Errors
+/// The log does not say.
+pub async fn judge(log: &dyn Log, mut record: Record, whole: bool) -> Result<Item, ReadError> {
+    let subject = Subject::parse(&record.subject).ok();
+    let time = record.header("ce-time").and_then(|time| time.parse().ok());
+    let concerned = subject.as_ref().is_some_and(|subject| concerns(&subject.kind));
+    let mut item = Item { seq: record.seq, subject, time, event: None, unread: None };
+    let fetched = match &item.subject {
+        Some(subject) if concerned || whole => match attach(log, &mut record, &subject.tenant).await {
+            Err(error @ ReadError::Artifact { .. }) => {
+                item.unread = Some(dead(&record, Trouble::MissingData, &error.to_string()));
+                return Ok(item);
+            }
+            attached => attached.map(|()| true)?,
+        },
+        _ => record.dataref().is_none(),
+    };
+    match record.decode() {
+        Ok(Decoded::Event(event)) => item.event = Some(event).filter(|_| concerned),
+        Ok(Decoded::Unknown { ce_type, .. }) => item.unread = Some(Unread::Newer { ce_type }),
+        // Everything else about it is right.
+        Err(Undecodable::Data { .. }) if !fetched => {}
+        Err(error) => {
+            item.unread = Some(dead(&record, Trouble::of(&error), &error.to_string()));
+            item.subject = None;
+        }
+    }
+    Ok(item)
+}
+
+fn dead(record: &Record, trouble: Trouble, reason: &str) -> Unread {
+    Unread::Dead { trouble, reason: reason.into(), subject: record.subject.clone() }
+}
