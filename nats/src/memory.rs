@@ -116,6 +116,11 @@ impl Memory {
         self.instance.as_ref()?.frozen_until()
     }
 
+    /// How many of the script's faults have happened.
+    pub fn met(&self) -> u64 {
+        self.lock().script.met
+    }
+
     /// Everything in the log.
     pub fn records(&self) -> Vec<Record> {
         self.lock().records.clone()

@@ -218,7 +218,9 @@ impl<D: Decider> Loop<D> {
             }
             return self.advance(key);
         }
-        // Refused or unknown: the log has more than this state, look and decide again.
+        // Refused or unknown: the log has more than this state, look and decide again. A look that
+        // shows less than was known would leave a hole below the next delivery.
+        slot.wanted = slot.wanted.max(slot.folded);
         slot.state = D::State::default();
         slot.folded = 0;
         if slot.parked.is_empty() {

@@ -65,11 +65,12 @@ pub enum Kind {
 pub(super) struct Script {
     faults: Vec<Fault>,
     done: HashMap<(String, Op), u32>,
+    pub met: u64,
 }
 
 impl Script {
     pub fn new(faults: Vec<Fault>) -> Self {
-        Self { faults, done: HashMap::new() }
+        Self { faults, ..Self::default() }
     }
 
     /// One more operation: what goes wrong with it?
@@ -81,7 +82,9 @@ impl Script {
         let done = self.done.entry((service.clone(), op)).or_default();
         *done += 1;
         let is_it = |fault: &&Fault| fault.who == *service && fault.op == op && fault.at == *done;
-        self.faults.iter().find(is_it).map(|fault| fault.kind)
+        let kind = self.faults.iter().find(is_it)?.kind;
+        self.met += 1;
+        Some(kind)
     }
 }
 

@@ -8,6 +8,7 @@ mod world;
 
 use case::Case;
 use dice::Dice;
+use holds::Outcome;
 use nats::rule::{OwnWords, Rules};
 use std::{
     fs,
@@ -16,6 +17,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Instant,
 };
+use streams::control::Status;
 
 /// So many troubles for each mission.
 const TROUBLES: u64 = 8;
@@ -35,11 +37,34 @@ fn seed() -> u64 {
 
 /// The first of the cases that does not hold.
 fn first_failure(seed: u64, missions: u64, rules: Rules) -> Option<(Case, String)> {
-    (0..missions).find_map(|n| failure(seed, n, rules))
+    (0..missions).find_map(|n| failure(seed, n, rules, &Count::default()))
+}
+
+/// What the cases of a run were like.
+#[derive(Default)]
+struct Count {
+    cases: AtomicU64,
+    completed: AtomicU64,
+    failed: AtomicU64,
+    aborted: AtomicU64,
+    faults: AtomicU64,
+}
+
+impl Count {
+    fn note(&self, outcome: &Outcome) {
+        let ended = match outcome.status {
+            Status::Completed => &self.completed,
+            Status::Failed => &self.failed,
+            _ => &self.aborted,
+        };
+        ended.fetch_add(1, Ordering::Relaxed);
+        self.cases.fetch_add(1, Ordering::Relaxed);
+        self.faults.fetch_add(outcome.met, Ordering::Relaxed);
+    }
 }
 
 /// Tries one mission in its troubles.
-fn failure(seed: u64, n: u64, rules: Rules) -> Option<(Case, String)> {
+fn failure(seed: u64, n: u64, rules: Rules, count: &Count) -> Option<(Case, String)> {
     let mut dice = Dice::new(seed, n);
     let case = Case::draw(&mut dice);
     let wanted = match world::run(&case.calm(), Rules::default()) {
@@ -48,8 +73,13 @@ fn failure(seed: u64, n: u64, rules: Rules) -> Option<(Case, String)> {
     };
     (0..TROUBLES).find_map(|_| {
         let case = case.clone().troubled(&mut dice);
-        let why = world::try_with(&case, &wanted, rules).err()?;
-        Some((case, why))
+        match world::try_with(&case, &wanted, rules) {
+            Ok(outcome) => {
+                count.note(&outcome);
+                None
+            }
+            Err(why) => Some((case, why)),
+        }
     })
 }
 
@@ -93,6 +123,7 @@ fn whatever_goes_wrong_missions_end_as_if_nothing_had() {
     let (seed, missions) = (seed(), if soak { 125_000 } else { 250 });
     let threads = if soak { std::thread::available_parallelism().map_or(1, usize::from) } else { 1 };
     let (next, found, begun) = (AtomicU64::new(0), AtomicBool::new(false), Instant::now());
+    let count = Count::default();
     let failure = std::thread::scope(|scope| {
         let search = || {
             loop {
@@ -100,7 +131,7 @@ fn whatever_goes_wrong_missions_end_as_if_nothing_had() {
                 if n >= missions || found.load(Ordering::Relaxed) {
                     return None;
                 }
-                if let Some(failure) = failure(seed, n, Rules::default()) {
+                if let Some(failure) = failure(seed, n, Rules::default(), &count) {
                     found.store(true, Ordering::Relaxed);
                     return Some(failure);
                 }
@@ -109,8 +140,15 @@ fn whatever_goes_wrong_missions_end_as_if_nothing_had() {
         let all: Vec<_> = (0..threads).map(|_| scope.spawn(search)).collect();
         all.into_iter().filter_map(|one| one.join().unwrap()).next()
     });
-    let cases = missions.min(next.load(Ordering::Relaxed)) * TROUBLES;
-    writeln!(stderr(), "{cases} cases from STAGE7_SEED={seed} in {:.1} s", begun.elapsed().as_secs_f64()).unwrap();
+    let [cases, completed, failed, aborted, faults] =
+        [&count.cases, &count.completed, &count.failed, &count.aborted, &count.faults]
+            .map(|n| n.load(Ordering::Relaxed));
+    let seconds = begun.elapsed().as_secs_f64();
+    writeln!(
+        stderr(),
+        "{cases} cases from STAGE7_SEED={seed} in {seconds:.1} s: {completed} completed, {failed} failed, {aborted} aborted; {faults} faults"
+    )
+    .unwrap();
     if let Some((case, why)) = failure {
         let (case, why) = shrunk(case, why, Rules::default(), 600);
         let text = serde_json::to_string_pretty(&case).unwrap() + "\n";
@@ -118,6 +156,8 @@ fn whatever_goes_wrong_missions_end_as_if_nothing_had() {
         fs::write(&kept, &text).unwrap();
         panic!("{why}\nSTAGE7_SEED={seed}, kept as {}:\n{text}", kept.display());
     }
+    assert!(faults > 2 * cases, "trouble is rare");
+    assert!(completed > cases / 2 && failed > cases / 50 && aborted > cases / 100, "missions are all alike");
 }
 
 /// With a rule switched off, something must be found.

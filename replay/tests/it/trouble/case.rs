@@ -13,6 +13,8 @@ pub struct Case {
     /// The model plans, and its first plans are no good; otherwise the goal brings the plan.
     pub planned: Option<u32>,
     pub words: Vec<Word>,
+    /// A person retries the mission when it fails for the first time.
+    pub retried: bool,
     /// Of every service.
     pub instances: u32,
     pub max_ack_pending: u64,
@@ -102,6 +104,7 @@ impl Case {
             slots: [1, 2, 16][dice.below(3) as usize],
             planned: dice.one_in(4).then(|| dice.below(3)),
             words: Vec::new(),
+            retried: dice.one_in(2),
             instances: 1 + dice.below(2),
             max_ack_pending: [2, 5, 1_000][dice.below(3) as usize],
             faults: Vec::new(),
@@ -178,6 +181,7 @@ impl Case {
             })
         });
         (0..self.steps.len()).rev().filter(|_| self.steps.len() > 1).for_each(|i| with(&|case| case.without(i)));
+        with(&|case| case.retried = false);
         with(&|case| case.instances = 1);
         with(&|case| case.planned = None);
         with(&|case| case.max_ack_pending = 1_000);

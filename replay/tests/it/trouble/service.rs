@@ -33,8 +33,12 @@ pub fn start(log: &Memory, case: &Arc<Case>, rules: Rules, runs: &Arc<Runs>) {
     log.filter(Plugins::NAME, "stage7.mission.*.*.*.*.plugin.requested");
     log.filter(Models::NAME, "stage7.mission.*.*.*.*.llm.requested");
     for _ in 0..case.instances {
-        tokio::spawn(lives(log.clone(), "control", move |log| decides::<Control>(log, rules)));
-        tokio::spawn(lives(log.clone(), "agent", move |log| decides::<Agents>(log, rules)));
+        // Own words are read before what waits for them fills what may be pending.
+        let patience = (case.max_ack_pending / 2).max(1) as usize;
+        let options = Options { rules, patience, ..Options::new(VERSION) };
+        let (control, agent) = (options.clone(), options);
+        tokio::spawn(lives(log.clone(), "control", move |log| decides::<Control>(log, control.clone())));
+        tokio::spawn(lives(log.clone(), "agent", move |log| decides::<Agents>(log, agent.clone())));
         let fake = Fake { case: Arc::clone(case), runs: Arc::clone(runs), rules };
         let (plugins, models) = (fake.clone(), fake);
         tokio::spawn(lives(log.clone(), "capability", move |log| performs(Plugins(plugins.hand(&log)), log)));
@@ -72,8 +76,7 @@ async fn lives<F: Future<Output = ()>>(log: Memory, service: &str, run: impl Fn(
     }
 }
 
-async fn decides<D: Decider>(log: Memory, rules: Rules) {
-    let options = Options { rules, patience: 1, ..Options::new(VERSION) };
+async fn decides<D: Decider>(log: Memory, options: Options) {
     decider::run::<D>(Arc::new(log), options, CancellationToken::new()).await.expect("memory can be followed");
 }
 

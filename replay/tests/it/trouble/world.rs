@@ -44,15 +44,17 @@ const PAUSE: Duration = Duration::from_millis(300);
 pub fn try_out(case: &Case, rules: Rules) -> Result<(), String> {
     let calm = case.calm();
     let wanted = run(&calm, Rules::default()).map_err(|why| format!("without any trouble: {why}"))?;
-    try_with(case, &wanted, rules)
+    try_with(case, &wanted, rules).map(drop)
 }
 
-/// Runs a case and compares with how it must end.
+/// Runs a case and compares with how it must end. Gives how it did.
 ///
 /// # Errors
 /// A sentence: what did not hold.
-pub fn try_with(case: &Case, wanted: &Outcome, rules: Rules) -> Result<(), String> {
-    holds::same(case, wanted, &run(case, rules)?)
+pub fn try_with(case: &Case, wanted: &Outcome, rules: Rules) -> Result<Outcome, String> {
+    let outcome = run(case, rules)?;
+    holds::same(case, wanted, &outcome)?;
+    Ok(outcome)
 }
 
 /// Runs a case to its end; time passes as fast as nothing happens.
@@ -70,6 +72,7 @@ struct World {
     /// What somebody will say at its time.
     later: Vec<(Instant, Event, String)>,
     words: usize,
+    retried: bool,
     ended: bool,
 }
 
@@ -109,7 +112,17 @@ impl World {
         let log = Memory::scripted(case.faults.clone(), case.max_ack_pending);
         let runs = Arc::new(Runs::new(&log, &case));
         service::start(&log, &case, rules, &runs);
-        Self { case, log, runs, read: 0, begun: Instant::now(), later: Vec::new(), words: 0, ended: false }
+        Self {
+            case,
+            log,
+            runs,
+            read: 0,
+            begun: Instant::now(),
+            later: Vec::new(),
+            words: 0,
+            retried: false,
+            ended: false,
+        }
     }
 
     async fn run(mut self) -> Result<Outcome, String> {
@@ -128,7 +141,7 @@ impl World {
         }
         let history = History::read(&self.log, &Tenant::default(), MISSION).await.map_err(|e| e.to_string())?;
         holds::log(&self.case, &history)?;
-        Ok(Outcome::of(&self.case, &history))
+        Ok(Outcome { met: self.log.met(), ..Outcome::of(&self.case, &history) })
     }
 
     /// The mission has ended, and the deciders have acknowledged all of it.
@@ -183,6 +196,10 @@ impl World {
                 }
                 Fact::TimerCleared(said) => {
                     self.later.retain(|(_, event, _)| event.request() != Some(said.timer));
+                }
+                Fact::MissionFailed(_) if self.case.retried && !self.retried => {
+                    self.retried = true;
+                    self.user(Duration::from_millis(50), user::RetryRequested::default().into(), "");
                 }
                 Fact::MissionCompleted(_) | Fact::MissionFailed(_) | Fact::MissionAborted(_) => {
                     self.ended = true;
