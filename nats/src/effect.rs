@@ -176,7 +176,7 @@ impl<E: Effect> Task<E> {
             }
         };
         let span = tracing::error_span!("request", mission = %request.mission, event = %request.id);
-        self.take(request, job).instrument(span).await;
+        self.take(*request, job).instrument(span).await;
     }
 
     async fn take(&self, request: Event, job: Job) {

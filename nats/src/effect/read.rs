@@ -11,7 +11,7 @@ use streams::{
 };
 
 pub enum Request {
-    Event(Event),
+    Event(Box<Event>),
     /// Its name is all that is known, which is enough to answer it.
     Unreadable {
         request: Box<Event>,
@@ -33,7 +33,7 @@ pub async fn request(log: &dyn Log, job: &Job) -> Result<Request, ReadError> {
         Err(error @ ReadError::Artifact { .. }) => error.to_string(),
         Err(error) => return Err(error),
         Ok(()) => match record.decode() {
-            Ok(Decoded::Event(event)) => return Ok(Request::Event(event)),
+            Ok(Decoded::Event(event)) => return Ok(Request::Event(Box::new(event))),
             Ok(Decoded::Unknown { ce_type, .. }) => format!("{ce_type} is newer than this version"),
             Err(error) => error.to_string(),
         },

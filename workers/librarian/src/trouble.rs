@@ -43,12 +43,12 @@ impl Trouble {
         match trouble.as_bytes() {
             b"disagreement" => {
                 "An event's tenant, mission, writer and word must be the same in its subject and in ce-source, \
-                 ce-correlationid and ce-type. Nothing of it counts and its mission went on without it. No worker \
+                 ce-correlationid and ce-type. Nothing of it counts. No worker \
                  of stage7 writes such a record: find out who has the key of the writer that its subject names."
             }
             b"forged" => {
                 "Nats-Subject, Nats-Sequence, Status and the like are the server's own: no event may carry them. \
-                 Nothing of it counts and its mission went on without it. No worker of stage7 writes such a record: \
+                 Nothing of it counts. No worker of stage7 writes such a record: \
                  find out who has the key of the writer that its subject names."
             }
             b"missing_data" => {
@@ -62,7 +62,7 @@ impl Trouble {
             }
             _ => {
                 "An event has the ce- headers of the CloudEvents NATS binding, and data as its type's JSON Schema says. \
-                 Nothing of it counts and its mission went on without it. If a newer version wrote it, install that \
+                 Nothing of it counts; only a step that waits for just this answer waits on. If a newer version wrote it, install that \
                  version and say `stage7 dead retry` with its sequence."
             }
         }

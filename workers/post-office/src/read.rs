@@ -64,9 +64,7 @@ pub async fn read(door: &Door, tenant: &Tenant, body: &Bytes) -> Result<Value, R
     let asked: Value =
         serde_json::from_slice(body).map_err(|e| Refusal::new("invalid_json", format!("ask with {FORMS}: {e}")))?;
     let has = |name: &str| asked.get(name).is_some();
-    if has("list") || has("search") {
-        query::librarian(&door.log, tenant, body.clone()).await
-    } else if has("record") {
+    if has("list") || has("search") || has("record") {
         query::librarian(&door.log, tenant, body.clone()).await
     } else if has("dead") {
         query::dead(&door.log, tenant, body.clone()).await
