@@ -2,6 +2,7 @@
 
 pub mod mission;
 
+mod bench;
 mod config;
 mod deliver;
 mod doctor;
@@ -35,6 +36,7 @@ pub async fn run(cli: Cli) -> Result<Code, Error> {
         Command::Replay(asked) => replay::run(&settings, asked, json).await,
         Command::Plugin(asked) => plugin::run(&settings, asked, json).await,
         Command::Setup(asked) => setup::run(&settings, &asked, json).await,
+        Command::Bench(asked) => bench::run(&settings, &asked, json).await,
         Command::Config => config::run(&settings, json),
         Command::Doctor => doctor::run(&settings, json).await,
     }
