@@ -9,7 +9,7 @@ export STAGE7_RUN_GOAL := $(value GOAL)
 export STAGE7_RUN_FILES := $(value FILES)
 unexport GOAL FILES
 
-.PHONY: run test soak bench fmt lint
+.PHONY: run test soak bench bench-peers fmt lint
 
 run:
 	@scripts/run.sh
@@ -21,9 +21,12 @@ test:
 soak:
 	@scripts/test.sh soak
 
+# How fast this machine makes it, beside the raw log and, with `-peers`, beside other engines.
 bench:
-	@scripts/prerequisites.sh
-	cargo bench --workspace --benches
+	@scripts/bench.sh
+
+bench-peers:
+	@scripts/bench.sh peers
 
 fmt:
 	cargo fmt --all

@@ -63,6 +63,8 @@ pub enum Command {
     Logs(Logs),
     /// Make keys, server configuration, streams and consumers for a server of your own.
     Setup(Setup),
+    /// How fast this machine makes it, beside the raw log in the same run.
+    Bench(Bench),
     /// The configuration, and where each value comes from.
     Config,
     /// What is there, what is missing, and how to get it.
@@ -272,6 +274,22 @@ pub struct PluginRun {
     /// How long to wait for the end (90, 90s, 15m, 2h).
     #[arg(long, value_name = "D", value_parser = duration)]
     pub timeout: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// A short look whether everything works; its figures mean nothing.
+    #[arg(long)]
+    pub quick: bool,
+    /// Also write the figures of every run into this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Only these.
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    pub only: Vec<crate::bench::Part>,
+    /// So many runs, of which the median counts
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub runs: std::num::NonZeroUsize,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 pub mod mission;
 
+mod bench;
 mod config;
 mod dead;
 mod deliver;
@@ -39,6 +40,7 @@ pub async fn run(cli: Cli) -> Result<Code, Error> {
         Command::Dead(asked) => dead::run(&settings, asked, json).await,
         Command::Logs(asked) => logs::run(&settings, &asked, json).await,
         Command::Setup(asked) => setup::run(&settings, &asked, json).await,
+        Command::Bench(asked) => bench::run(&settings, &asked, json).await,
         Command::Config => config::run(&settings, json),
         Command::Doctor => doctor::run(&settings, json).await,
     }

@@ -1,6 +1,7 @@
 //! stage7: a goal becomes a finished mission. This binary is the command line, and hosts any set of
 //! workers.
 
+mod bench;
 mod cli;
 mod client;
 mod command;

@@ -18,3 +18,4 @@ pub mod connect;
 pub mod key;
 pub mod server;
 pub mod setup;
+pub mod yardstick;

@@ -60,6 +60,18 @@ pub async fn ensure_all(client: &Client, streams: &[Stream], consumers: &[Consum
     Ok(changes)
 }
 
+/// Makes these consumers anew, so that everything is delivered once more from the beginning.
+pub async fn begin_again(client: &Client, consumers: &[Consumer]) -> Result<(), Error> {
+    let js = jetstream::new(client.clone());
+    for consumer in consumers {
+        let other = |source: async_nats::Error| Error::Consumer { consumer: consumer.name, source };
+        let stream = js.get_stream_no_info(consumer.stream).await.map_err(|e| other(e.into()))?;
+        stream.delete_consumer(consumer.name).await.map_err(|e| other(e.into()))?;
+        ensure_consumer(&js, consumer).await.map_err(other)?;
+    }
+    Ok(())
+}
+
 async fn ensure_stream(js: &Context, wanted: &Stream) -> Result<Option<Change>, Error> {
     let other = |source: async_nats::Error| Error::Stream { stream: wanted.name, source };
     let refused = |source: CreateStreamError| match source.kind() {

@@ -10,6 +10,7 @@
 
 mod alone;
 mod bad;
+mod bench;
 mod case;
 mod dead;
 mod key;
