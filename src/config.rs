@@ -33,6 +33,8 @@ pub struct Config {
     /// Plugin runs at once.
     pub plugin_runs: usize,
     pub limits: Limits,
+    /// How long after its end a mission is archived; `None`: never.
+    pub archive_after: Option<std::time::Duration>,
     /// Every setting with its value and where that comes from, in the order of the table.
     pub found: Vec<Found>,
 }
@@ -174,6 +176,7 @@ impl Sources {
                 replans: number(text("limits.replans")),
                 ..Limits::default()
             },
+            archive_after: text("archive.after").and_then(|text| setting::span(&text)).flatten(),
             found,
         }
     }

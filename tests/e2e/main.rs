@@ -11,6 +11,7 @@
 mod alone;
 mod bad;
 mod case;
+mod import;
 mod log;
 mod model;
 mod openai;

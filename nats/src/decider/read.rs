@@ -1,7 +1,7 @@
 //! Reading a mission: records from the log, what they refer to fetched, decoded for one decider.
 
 use crate::log::{Log, ReadError};
-use schemas::{Event, Fact, MissionId, Tenant, catalogue::Catalogue, value::Ref};
+use schemas::{Event, Fact, MissionId, Tenant, Writer, catalogue::Catalogue, value::Ref};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -126,6 +126,8 @@ pub struct Mission {
     pub last: u64,
     /// The last `decider.stuck` of the decider itself: its worker version.
     pub stuck: Option<String>,
+    /// It is being archived: part of it may be gone, what is left says nothing.
+    pub leaves: bool,
 }
 
 /// # Errors
@@ -138,11 +140,12 @@ pub async fn mission<D: Decider>(
     catalogues: &Catalogues,
 ) -> Result<Mission, ReadError> {
     let records = log.load(&subject::mission(tenant, mission), after).await?;
-    let mut read = Mission { seen: Vec::with_capacity(records.len()), own: 0, last: 0, stuck: None };
+    let mut read = Mission { seen: Vec::with_capacity(records.len()), own: 0, last: 0, stuck: None, leaves: false };
     for record in records {
         let seq = record.seq;
         read.last = read.last.max(seq);
         if let Ok(subject) = Subject::parse(&record.subject) {
+            read.leaves |= subject.writer == Writer::Librarian && subject.kind == "mission.archiving";
             if subject.writer == D::WRITER {
                 read.own = seq;
                 if subject.kind == "decider.stuck" {

@@ -91,7 +91,21 @@ async fn say(log: &Memory, writer: Writer, fact: Fact, entity: &str) -> EventId 
     }
 }
 
+/// A mission's first word.
+fn created() -> Fact {
+    let catalogue =
+        serde_json::json!({"stage7:ref": "aa", "type": "json", "size": 1, "media_type": "application/json"});
+    let data = serde_json::json!({"goal": "x", "limits": {}, "catalogue": catalogue, "goal_event": {"source": "/me", "id": "1"}});
+    Fact::from_bytes("mission.created", data.to_string().as_bytes()).unwrap().unwrap()
+}
+
 async fn request(log: &Memory, n: usize) -> EventId {
+    say(log, Writer::Control, created(), "").await;
+    request_of(log, n).await
+}
+
+/// A request in a mission that may not have begun.
+async fn request_of(log: &Memory, n: usize) -> EventId {
     let asked = PluginRequested {
         step: "a".into(),
         attempt: 1,
@@ -208,5 +222,24 @@ async fn what_runs_is_stopped_when_its_step_is_called_off_or_the_mission_aborted
         assert_eq!(answers(&log)[&running].len(), 1);
         stop.cancel();
         task.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_of_a_mission_that_has_left_the_log_is_acknowledged_and_not_done() {
+    for ended in [true, false] {
+        let log = log(1, Trouble::default());
+        let (worker, stop) = (Arc::new(Worker::default()), CancellationToken::new());
+        let task = start(&log, &worker, &stop);
+        if ended {
+            // Half gone: its beginning has left, its end not yet.
+            say(&log, Writer::Control, MissionAborted { reason: None }.into(), "").await;
+        }
+        request_of(&log, 0).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        stop.cancel();
+        task.await.unwrap();
+        assert!(answers(&log).is_empty(), "nothing is added to what is archived");
+        assert!(worker.begun.lock().unwrap().is_empty());
     }
 }

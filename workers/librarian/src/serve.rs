@@ -1,19 +1,39 @@
 //! Answering `stage7.query.{tenant}`.
 
-use crate::{query, store::Store};
+use crate::{
+    archive::{Archivist, Order},
+    query,
+    store::Store,
+};
 use async_trait::async_trait;
 use nats::service::{Answer, Request, Service};
 use schemas::Tenant;
+use serde::Serialize;
 use std::sync::Arc;
 use streams::submission::Refusal;
 
 pub struct Desk {
     store: Arc<Store>,
+    archivist: Arc<Archivist>,
 }
 
 impl Desk {
-    pub fn new(store: Arc<Store>) -> Self {
-        Self { store }
+    pub fn new(store: Arc<Store>, archivist: Arc<Archivist>) -> Self {
+        Self { store, archivist }
+    }
+
+    async fn dispatch(&self, request: Request) -> Result<Answer, Refusal> {
+        let tenant = request.subject.rsplit('.').next().unwrap_or_default();
+        let tenant: Tenant = tenant.parse().map_err(|e| Refusal::new("invalid_subject", format!("{e}")))?;
+        if let Some(order) = Order::parse(&request.payload) {
+            return Ok(answer(&self.archivist.obey(&tenant, order?).await?));
+        }
+        let store = Arc::clone(&self.store);
+        let asked = tokio::task::spawn_blocking(move || {
+            let asked = query::Query::parse(&request.payload)?;
+            store.read(|rows| query::answer(rows, &tenant, &asked))
+        });
+        asked.await.unwrap_or_else(|_| Err(broken())).map(|page| answer(&page))
     }
 }
 
@@ -23,25 +43,20 @@ impl Service for Desk {
     const ENDPOINTS: &'static [(&'static str, &'static str)] = &[("query", "stage7.query.*")];
 
     async fn answer(&self, _endpoint: &'static str, request: Request) -> Answer {
-        let store = Arc::clone(&self.store);
-        let asked = tokio::task::spawn_blocking(move || {
-            let tenant = request.subject.rsplit('.').next().unwrap_or_default();
-            let tenant: Tenant = tenant.parse().map_err(|e| Refusal::new("invalid_subject", format!("{e}")))?;
-            let asked = query::Query::parse(&request.payload)?;
-            store.read(|rows| query::answer(rows, &tenant, &asked))
-        });
-        match asked.await {
-            Ok(Ok(page)) => {
-                Answer { headers: Vec::new(), payload: serde_json::to_vec(&page).expect("rows serialise").into() }
-            }
-            Ok(Err(refusal)) => refuse(&refusal),
-            Err(_) => self.broken(),
-        }
+        self.dispatch(request).await.unwrap_or_else(|refusal| refuse(&refusal))
     }
 
     fn broken(&self) -> Answer {
-        refuse(&Refusal::new("internal", "the librarian failed at this request; the others go on"))
+        refuse(&broken())
     }
+}
+
+fn broken() -> Refusal {
+    Refusal::new("internal", "the librarian failed at this request; the others go on")
+}
+
+fn answer(given: &impl Serialize) -> Answer {
+    Answer { headers: Vec::new(), payload: serde_json::to_vec(given).expect("rows serialise").into() }
 }
 
 fn refuse(refusal: &Refusal) -> Answer {
