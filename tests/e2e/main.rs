@@ -9,10 +9,14 @@
 )]
 
 mod alone;
+mod archive;
 mod bad;
 mod case;
+mod fill;
+mod growth;
 mod import;
 mod log;
+mod long;
 mod model;
 mod openai;
 mod plan;
