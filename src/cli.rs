@@ -190,6 +190,10 @@ pub enum Mission {
     },
     /// All its events as CloudEvents, one a line, with what they refer to.
     Export { id: String },
+    /// Put a mission that `mission export` wrote into the archive: listed, shown, replayed, never run.
+    Import { file: PathBuf },
+    /// Take a mission that has ended out of the log now; it stays listed, shown and replayed.
+    Archive { id: String },
 }
 
 #[derive(Debug, Subcommand)]
@@ -305,7 +309,7 @@ fn usd(text: &str) -> Result<f64, String> {
 }
 
 /// `90`, `90s`, `1.5m`, `2h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration: write 90, 90s, 15m or 2h");
     let text = text.trim();
     let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));

@@ -9,7 +9,7 @@ use crate::{exit, host, rendezvous::Up};
 use anyhow::Context;
 use bytes::Bytes;
 use nats::{
-    connect::{self, Client as Connection, RequestErrorKind, Subscriber, connect},
+    connect::{self, Client as Connection, Request, RequestErrorKind, Subscriber, connect},
     key::{Seed, TENANT},
 };
 use schemas::{EventId, MissionId, Tenant, Value, fact::ce_type};
@@ -23,6 +23,8 @@ use uuid::Uuid;
 pub const SOURCE: &str = "/stage7/cli";
 /// One question, once.
 const TRY: Duration = Duration::from_secs(5);
+/// The same of an order, which takes as long as it takes.
+const LONG: Duration = Duration::from_secs(120);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(150);
 /// Until a command gives up.
@@ -88,6 +90,16 @@ impl Client {
     /// # Errors
     /// `Silent`, or what was answered instead.
     async fn ask_for(&self, subject: &str, payload: Bytes, patience: Duration) -> Result<Bytes, Error> {
+        self.ask_each(subject, payload, patience, TRY).await
+    }
+
+    async fn ask_each(
+        &self,
+        subject: &str,
+        payload: Bytes,
+        patience: Duration,
+        each: Duration,
+    ) -> Result<Bytes, Error> {
         if payload.len() > LARGEST {
             return Err(Error::Broken(format!(
                 "a message has at most {LARGEST} bytes, this has {}: give what is large as files",
@@ -97,7 +109,8 @@ impl Client {
         let until = Instant::now() + patience;
         loop {
             let Link { connection, url, .. } = self.link.read().await.clone();
-            let asked = tokio::time::timeout(TRY, connection.request(subject.to_string(), payload.clone())).await;
+            let request = Request::new().payload(payload.clone()).timeout(Some(each));
+            let asked = tokio::time::timeout(each, connection.send_request(subject.to_string(), request)).await;
             let why = match asked {
                 Ok(Ok(message)) => {
                     let refused = message
@@ -115,7 +128,7 @@ impl Client {
                 }
                 Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => "nobody serves there".into(),
                 Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("no answer within {} s", TRY.as_secs()),
+                Err(_) => format!("no answer within {} s", each.as_secs()),
             };
             if Instant::now() >= until {
                 return Err(Error::Silent { url, why });
@@ -130,7 +143,10 @@ impl Client {
     }
 
     async fn ask_json(&self, subject: &str, body: &Value, patience: Duration) -> Result<Value, Error> {
-        let answer = self.ask_for(subject, body.to_string().into(), patience).await?;
+        Self::json(self.ask_for(subject, body.to_string().into(), patience).await?)
+    }
+
+    fn json(answer: Bytes) -> Result<Value, Error> {
         let answer: Value = serde_json::from_slice(&answer)
             .map_err(|error| Error::Broken(format!("an answer that is no JSON: {error}")))?;
         match answer.get("error").filter(|error| error.get("code").is_some()) {
@@ -200,6 +216,12 @@ impl Client {
         let answer = self.ask_json(&format!("stage7.submit.{}", self.tenant), &event, PATIENCE).await?;
         let mission = answer["mission"].as_str().and_then(|id| id.parse().ok());
         mission.ok_or_else(|| Error::Broken(format!("no mission in the answer {answer}")))
+    }
+
+    /// Has something done that is not about one mission's course; `what` is `noun.verb`.
+    pub async fn order(&self, what: &str, data: &Value) -> Result<Value, Error> {
+        let subject = format!("stage7.command.{}.{what}", self.tenant);
+        Self::json(self.ask_each(&subject, data.to_string().into(), PATIENCE, LONG).await?)
     }
 
     /// Says a user's word about a mission, once.

@@ -35,6 +35,8 @@ pub struct Config {
     pub limits: Limits,
     /// What no log may tell.
     pub secrets: Secrets,
+    /// How long after its end a mission is archived; `None`: never.
+    pub archive_after: Option<std::time::Duration>,
     /// Every setting with its value and where that comes from, in the order of the table.
     pub found: Vec<Found>,
 }
@@ -188,6 +190,7 @@ impl Sources {
                 ..Limits::default()
             },
             secrets: self.secrets(&found),
+            archive_after: text("archive.after").and_then(|text| setting::span(&text)).flatten(),
             found,
         }
     }

@@ -1,6 +1,6 @@
 //! Connecting as one of the users, to a server that is new enough.
 
-pub use async_nats::{Client, RequestErrorKind, Subscriber};
+pub use async_nats::{Client, Request, RequestErrorKind, Subscriber};
 
 use crate::{key, server::Version};
 use async_nats::ConnectOptions;

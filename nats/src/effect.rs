@@ -158,7 +158,7 @@ struct Task<E> {
 /// What the log says about a request before it is started.
 enum Wanted {
     Yes,
-    /// It has its answer.
+    /// It has its answer, or its mission is not in the log any more.
     Answered,
     /// It must not start now, for this reason.
     No(String),
@@ -229,7 +229,7 @@ impl<E: Effect> Task<E> {
             );
             self.effect.failed(request, Class::Lost, message).into()
         } else {
-            match self.wanted(request).await {
+            match self.wanted(request, delivered).await {
                 Ok(Wanted::Answered) => return true,
                 Ok(Wanted::No(why)) => self.effect.failed(request, Class::NotStarted, why).into(),
                 Ok(Wanted::Yes) => self.perform(request).await,
@@ -271,7 +271,7 @@ impl<E: Effect> Task<E> {
         }
     }
 
-    async fn wanted(&self, request: &Event) -> Result<Wanted, ReadError> {
+    async fn wanted(&self, request: &Event, delivered: u64) -> Result<Wanted, ReadError> {
         let log = &self.context.log;
         let answers =
             subject::answers(&request.tenant, request.mission, E::WRITER, E::NOUN, request.writer, request.id);
@@ -282,7 +282,14 @@ impl<E: Effect> Task<E> {
             Some(status @ ("mission.pausing" | "mission.paused")) => {
                 return Ok(Wanted::No(format!("the mission is {}", &status[8..])));
             }
+            // The mission is archived, and its answer may have left the log before the request came
+            // once more. Or a follower lags and doesn't know of it yet: then the next look does.
+            None if delivered > 1 => return Ok(Wanted::Answered),
+            None => return Err(ReadError::Unknown("the log knows no such mission".into())),
             Some(status @ ("mission.completed" | "mission.failed" | "mission.aborted")) => {
+                if log.last(&subject::mission_created(&request.tenant, request.mission)).await?.is_none() {
+                    return Ok(Wanted::Answered);
+                }
                 return Ok(Wanted::No(format!("the mission is {}", &status[8..])));
             }
             _ => {}

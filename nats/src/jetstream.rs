@@ -18,7 +18,7 @@ use async_nats::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
-use schemas::{Tenant, Time};
+use schemas::{Tenant, Time, Value};
 use serde_json::json;
 use std::time::Duration;
 use streams::{
@@ -30,6 +30,9 @@ use streams::{
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// Messages in one batched direct get; the server ends a batch earlier when it grows large.
 const READ_BATCH: usize = 1_000;
+
+/// The server's code for a message that is not there.
+const NO_MESSAGE: u64 = 10_043;
 
 /// One user's connection to the log.
 #[derive(Clone)]
@@ -119,6 +122,33 @@ impl JetStream {
             message::Direct::None | message::Direct::End { .. } => Ok(None),
             message::Direct::Error(why) => Err(ReadError::Unknown(why)),
         }
+    }
+
+    /// Removes one message; one that is gone already is fine. Its bytes are not overwritten: that
+    /// would take as long as writing them.
+    ///
+    /// # Errors
+    /// When the server does not answer, or this user may not.
+    pub async fn delete(&self, stream: &str, seq: u64) -> Result<(), ReadError> {
+        let answer = self
+            .ask_api(&format!("STREAM.MSG.DELETE.{stream}"), json!({"seq": seq, "no_erase": true}).to_string().into())
+            .await?;
+        match answer["error"]["err_code"].as_u64() {
+            None | Some(NO_MESSAGE) => Ok(()),
+            Some(_) => Err(ReadError::Refused(answer["error"].to_string())),
+        }
+    }
+
+    /// Asks the server's API, which answers in JSON, errors included.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn ask_api(&self, what: &str, body: Bytes) -> Result<Value, ReadError> {
+        let request = self.client.request(format!("$JS.API.{what}"), body);
+        let answer = tokio::time::timeout(TIMEOUT, request).await;
+        let answer = answer.map_err(|_| ReadError::Unknown(format!("{what} took longer than {TIMEOUT:?}")))?;
+        let answer = answer.map_err(|error| ReadError::Unknown(error.to_string()))?;
+        serde_json::from_slice(&answer.payload).map_err(|error| ReadError::Unknown(error.to_string()))
     }
 
     /// Publishes and waits until it is stored; gives the sequence.

@@ -3,6 +3,7 @@
 //! [`log`] is what the loops need of a log; [`jetstream`] is the real one, [`memory`] one for
 //! property tests. [`decider`] and [`effect`] are the two loops, written once for all workers.
 
+pub mod archive;
 pub mod decider;
 pub mod effect;
 pub mod jetstream;

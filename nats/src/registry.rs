@@ -75,7 +75,7 @@ impl Reader {
     /// # Errors
     /// When the stream cannot be read.
     pub async fn read(&mut self, log: &JetStream) -> Result<&Registry, ReadError> {
-        for record in log.load_from("REGISTRY", registry::ALL, self.after).await? {
+        for record in log.load_from("REGISTRY", registry::PLUGINS, self.after).await? {
             self.after = record.seq;
             self.registry.evolve(&record);
         }

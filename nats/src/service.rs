@@ -174,7 +174,9 @@ impl Presence {
 pub async fn ask(log: &JetStream, subject: &str, payload: Bytes, patience: Duration) -> Result<Bytes, ReadError> {
     let asking = async {
         loop {
-            match log.client().request(subject.to_string(), payload.clone()).await {
+            // As long as the patience, not the client's ten seconds.
+            let request = async_nats::Request::new().payload(payload.clone()).timeout(Some(patience));
+            match log.client().send_request(subject.to_string(), request).await {
                 Ok(message) => return Ok(message.payload),
                 Err(error) if error.kind() == RequestErrorKind::NoResponders => tokio::time::sleep(PAUSE).await,
                 Err(error) => return Err(ReadError::Unknown(error.to_string())),

@@ -7,8 +7,8 @@ mod file;
 mod history;
 
 pub use check::{Difference, Report, check, check_all};
-pub use file::{ARTIFACT, Malformed};
 pub use history::{Entry, History};
+pub use streams::archive::{ARTIFACT, Malformed};
 
 use streams::overview::Overview;
 

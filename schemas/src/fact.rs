@@ -3,7 +3,7 @@
 use crate::{
     agent, brain, capability, control, decider,
     id::{EventId, Writer},
-    timer, user,
+    librarian, timer, user,
     value::Value,
 };
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
@@ -149,6 +149,8 @@ words! {
     "plugin.started" PluginStarted(capability::PluginStarted) by Capability, Bare;
     "plugin.completed" PluginCompleted(capability::PluginCompleted) by Capability, Answer;
     "plugin.failed" PluginFailed(capability::PluginFailed) by Capability, Answer;
+
+    "mission.archiving" MissionArchiving(librarian::MissionArchiving) by Librarian, Bare;
 
     "timer.fired" TimerFired(timer::TimerFired) by Timer, Answer;
 

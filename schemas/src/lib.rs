@@ -18,6 +18,7 @@ pub mod brain;
 pub mod capability;
 pub mod control;
 pub mod decider;
+pub mod librarian;
 pub mod timer;
 pub mod user;
 

@@ -86,8 +86,19 @@ impl Client {
         if bytes.len() as u64 > MAX_FILE {
             return Err(failed(format!("has grown beyond {MAX_FILE} bytes")));
         }
-        let bytes = Bytes::from(bytes);
+        let stored = Some(self.put_bytes(bytes.into()).await?);
+        Ok(goal::File { name: upload.name.clone(), data_base64: None, stored })
+    }
+
+    /// Sends bytes; what is there already is not stored twice.
+    ///
+    /// # Errors
+    /// The door refuses them.
+    pub async fn put_bytes(&self, bytes: Bytes) -> Result<goal::Stored, exit::Error> {
         let (hash, size) = (sha256(&bytes), bytes.len() as u64);
+        if size > MAX_FILE {
+            return Err(exit::Error::usage(format!("{size} bytes are to be sent; a file may have {MAX_FILE}")));
+        }
         let put = |n: u64| {
             let from = n as usize * CHUNK;
             let chunk = bytes.slice(from..bytes.len().min(from + CHUNK));
@@ -95,11 +106,7 @@ impl Client {
             async move { self.ask(&subject, chunk).await }
         };
         stream::iter(0..chunks(size)).map(put).buffer_unordered(PIPELINE).try_for_each(|_| async { Ok(()) }).await?;
-        Ok(goal::File {
-            name: upload.name.clone(),
-            data_base64: None,
-            stored: Some(goal::Stored { sha256: hash, size }),
-        })
+        Ok(goal::Stored { sha256: hash, size })
     }
 
     /// The bytes of a hash, checked.

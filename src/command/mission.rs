@@ -1,6 +1,7 @@
 //! `stage7 mission …`: look after missions.
 
 pub mod export;
+mod import;
 pub mod show;
 
 use super::{
@@ -66,7 +67,19 @@ pub async fn run(config: &Config, asked: Mission, json: bool) -> Result<Code, Er
             tell(client, &mission.to_string(), "question.answered", data, json).await
         }
         Mission::Export { id } => export::run(client, resolve(client, &id).await?).await,
+        Mission::Import { file } => import::run(client, &file, json).await,
+        Mission::Archive { id } => archive(client, resolve(client, &id).await?, json).await,
     }
+}
+
+async fn archive(client: &Client, mission: MissionId, json: bool) -> Result<Code, Error> {
+    let answer = client.order("mission.archive", &json!({"mission": mission})).await?;
+    match (json, answer["already"] == true) {
+        (true, _) => say(&answer),
+        (false, false) => out!("mission {mission} is archived"),
+        (false, true) => out!("mission {mission} is archived already"),
+    }
+    Ok(Code::Completed)
 }
 
 /// An object with a field, if there is one.

@@ -1,6 +1,6 @@
 //! The table of settings: names, variables, kinds, defaults. Everything else derives from it.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// One setting.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub enum Kind {
     Count(u64, u64),
     /// A number from 0 up.
     Number,
+    /// A length of time, or `off`.
+    Span,
 }
 
 const fn setting(
@@ -39,7 +41,7 @@ const fn setting(
 }
 
 /// All of them.
-pub static SETTINGS: [Setting; 17] = [
+pub static SETTINGS: [Setting; 18] = [
     setting("data", &["STAGE7_DATA"], Kind::Text, Some("./.stage7"), "the data directory"),
     setting("log", &["STAGE7_LOG"], Kind::Text, Some(crate::trace::DEFAULT), "what is logged, as tracing filters"),
     setting(
@@ -87,6 +89,13 @@ pub static SETTINGS: [Setting; 17] = [
         Some("3"),
         "how often faults go back to the planner",
     ),
+    setting(
+        "archive.after",
+        &["STAGE7_ARCHIVE_AFTER"],
+        Kind::Span,
+        Some("30d"),
+        "how long after its end a mission leaves the log for the archive; `off`: never",
+    ),
 ];
 
 impl Kind {
@@ -100,6 +109,7 @@ impl Kind {
             }
             Self::Count(least, most) => value.parse::<u64>().is_ok_and(|n| (least..=most).contains(&n)),
             Self::Number => value.parse::<f64>().is_ok_and(|n| n.is_finite() && n >= 0.0),
+            Self::Span => span(value).is_some(),
         };
         if fits { Ok(()) } else { Err(format!("must be {}", self.wanted())) }
     }
@@ -110,7 +120,20 @@ impl Kind {
             Self::Url(starts) => format!("an address ({}…)", starts.join("…, ")),
             Self::Count(least, most) => format!("a whole number from {least} to {most}"),
             Self::Number => "a number from 0 up".into(),
+            Self::Span => "a length of time (30d, 12h, 15m, 90s, 0) or `off`".into(),
         }
+    }
+}
+
+/// Reads a length of time; `Some(None)` is `off`.
+pub fn span(text: &str) -> Option<Option<Duration>> {
+    match text.strip_suffix('d') {
+        _ if text == "off" => Some(None),
+        Some(days) => {
+            let seconds = days.trim().parse::<f64>().ok()? * 86_400.0;
+            Duration::try_from_secs_f64(seconds).ok().map(Some)
+        }
+        None => crate::cli::duration(text).ok().map(Some),
     }
 }
 
@@ -181,6 +204,17 @@ mod tests {
                 setting.name
             );
         }
+    }
+
+    #[test]
+    fn spans_have_units_and_may_be_off() {
+        let seconds = |text: &str| span(text).map(|span| span.map(|span| span.as_secs()));
+        assert_eq!(
+            [seconds("30d"), seconds("2h"), seconds("0")],
+            [Some(Some(2_592_000)), Some(Some(7_200)), Some(Some(0))]
+        );
+        assert_eq!(seconds("off"), Some(None));
+        assert!(["", "d", "-1d", "never", "inf", "1e300d"].iter().all(|text| seconds(text).is_none()));
     }
 
     #[test]

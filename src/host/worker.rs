@@ -145,7 +145,7 @@ impl Part {
                 capabilities::run(log, settings, version, stop).await?;
             }
             Self::Timekeeper => timekeeper::run(log, version, stop).await?,
-            Self::Librarian => librarian::run(log, &config.data, version, stop).await?,
+            Self::Librarian => librarian::run(log, &config.data, config.archive_after, version, stop).await?,
             Self::PostOffice => post_office::run(log, stop).await?,
         }
         Ok(())

@@ -3,6 +3,7 @@
 //!
 //! Pure: no clock, no randomness, no environment, no network.
 
+pub mod archive;
 pub mod decide;
 pub mod record;
 pub mod registry;

@@ -21,8 +21,8 @@ use uuid::Uuid;
 pub const REGISTERED: &str = "plugin.registered";
 /// `noun.verb` of a [`Listed`]; it has no key.
 pub const LISTED: &str = "plugin.listed";
-/// Everything in the stream.
-pub const ALL: &str = "stage7.registry.>";
+/// The words that [`Registry`] folds: of archived missions there may be hundreds of thousands.
+pub const PLUGINS: &str = "stage7.registry.*.plugin.>";
 
 /// The writers who bring verbs. A catalogue is whole when each of them has listed its own.
 const BRINGERS: [Writer; 2] = [Writer::Agent, Writer::Capability];

@@ -116,6 +116,16 @@ pub fn mission_status(tenant: &Tenant, mission: MissionId) -> String {
     format!("{}.control.mission.*", mission_prefix(tenant, mission))
 }
 
+/// The first word of every mission, and the first to leave the log when it is archived.
+pub fn mission_created(tenant: &Tenant, mission: MissionId) -> String {
+    format!("{}.control.mission.created", mission_prefix(tenant, mission))
+}
+
+/// The librarian's word that a mission leaves the log: the last to leave it.
+pub fn mission_archiving(tenant: &Tenant, mission: MissionId) -> String {
+    format!("{}.librarian.mission.archiving", mission_prefix(tenant, mission))
+}
+
 /// Was this step called off?
 pub fn step_cancelled(tenant: &Tenant, mission: MissionId, step: &str) -> String {
     format!("{}.control.step.cancelled.{step}", mission_prefix(tenant, mission))

@@ -1,6 +1,7 @@
 //! What must hold in every layout.
 
 mod abort;
+mod archive;
 mod command;
 mod crash;
 mod exit;
@@ -37,6 +38,9 @@ suite! {
     step::a_large_file_goes_in_and_out,
     step::a_mission_may_be_larger_than_a_message,
     pause::a_pause_lets_nothing_start_and_survives_a_restart,
+    archive::an_archived_mission_is_read_as_before,
+    archive::what_has_not_ended_is_not_archived,
+    archive::a_retry_and_the_archive_never_tear_a_mission_in_two,
     abort::an_abort_kills_what_runs,
     question::questions_are_answered_while_other_branches_go_on,
     question::only_fitting_answers_are_taken,

@@ -9,13 +9,18 @@
 )]
 
 mod alone;
+mod archive;
 mod bad;
 mod bench;
 mod case;
 mod dead;
+mod fill;
+mod growth;
+mod import;
 mod key;
 mod log;
 mod logs;
+mod long;
 mod model;
 mod openai;
 mod plan;

@@ -1,7 +1,7 @@
 //! Reading a mission: records from the log, what they refer to fetched, decoded for one decider.
 
 use crate::log::{Log, ReadError};
-use schemas::{Event, Fact, MissionId, Tenant, catalogue::Catalogue, value::Ref};
+use schemas::{Event, Fact, MissionId, Tenant, Writer, catalogue::Catalogue, value::Ref};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -126,6 +126,8 @@ pub struct Mission {
     pub last: u64,
     /// The last `decider.stuck` of the decider itself: its worker version.
     pub stuck: Option<String>,
+    /// It is being archived: part of it may be gone, what is left says nothing.
+    pub leaves: bool,
 }
 
 /// Reads a mission; one that `worker_version` is stuck with is not looked at any further.
@@ -141,7 +143,7 @@ pub async fn mission<D: Decider>(
     worker_version: &str,
 ) -> Result<Mission, ReadError> {
     let records = log.load(&subject::mission(tenant, mission), after).await?;
-    let mut read = Mission { seen: Vec::with_capacity(records.len()), own: 0, last: 0, stuck: None };
+    let mut read = Mission { seen: Vec::with_capacity(records.len()), own: 0, last: 0, stuck: None, leaves: false };
     let family = format!("{}.{}.", subject::mission_prefix(tenant, mission), D::WRITER);
     for record in &records {
         read.last = record.seq;
@@ -151,6 +153,7 @@ pub async fn mission<D: Decider>(
             read.own = record.seq;
         }
         let Ok(subject) = Subject::parse(&record.subject) else { continue };
+        read.leaves |= subject.writer == Writer::Librarian && subject.kind == "mission.archiving";
         if subject.writer == D::WRITER && subject.kind == "decider.stuck" {
             read.stuck = Some(record.header("ce-workerversion").unwrap_or_default().to_string());
         }

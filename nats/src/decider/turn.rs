@@ -9,6 +9,7 @@ use crate::{
     log::{Delivery, ReadError},
 };
 use futures::FutureExt;
+use schemas::Writer;
 use std::sync::Arc;
 use streams::{decide::Decider, subject::Subject};
 
@@ -17,6 +18,9 @@ impl<D: Decider> Loop<D> {
     pub(super) fn take(&mut self, subject: Subject, delivery: Delivery) {
         let (seq, consumer_seq) = (delivery.record.seq, delivery.consumer_seq);
         let key = (subject.tenant.clone(), subject.mission);
+        if subject.writer == Writer::Librarian {
+            return self.leaves(key, consumer_seq);
+        }
         // A mission's first word needs no reading; any other mission that is not here does.
         let first = subject.kind == "mission.created" && delivery.delivered == 1;
         let known = self.slots.contains_key(&key);
@@ -156,6 +160,9 @@ impl<D: Decider> Loop<D> {
                 return self.load_later(key);
             }
         };
+        if mission.leaves {
+            return self.gone(key);
+        }
         slot.own = slot.own.max(mission.own);
         if mission.stuck.as_ref().is_some_and(|version| *version == self.options.worker_version) {
             return self.leave_stuck(key);
@@ -176,6 +183,15 @@ impl<D: Decider> Loop<D> {
         }
         slot.nothing_since = None;
         self.advance(key);
+    }
+
+    /// The librarian says that the mission, long ended, leaves the log: it need not be kept, let alone
+    /// read again.
+    fn leaves(&mut self, key: Key, consumer_seq: u64) {
+        if self.slots.get(&key).is_some_and(|slot| slot.phase == Phase::Idle && slot.parked.is_empty()) {
+            self.slots.remove(&key);
+        }
+        self.window.handled(consumer_seq);
     }
 
     /// The mission was archived: there is nothing left to decide.

@@ -103,6 +103,14 @@ pub async fn say(log: &Memory, writer: Writer, fact: Fact, entity: &str) -> Even
     }
 }
 
+/// A mission's first word.
+fn created() -> Fact {
+    let catalogue =
+        serde_json::json!({"stage7:ref": "aa", "type": "json", "size": 1, "media_type": "application/json"});
+    let data = serde_json::json!({"goal": "x", "limits": {}, "catalogue": catalogue, "goal_event": {"source": "/me", "id": "1"}});
+    Fact::from_bytes("mission.created", data.to_string().as_bytes()).unwrap().unwrap()
+}
+
 /// The `n`th request of the agents.
 pub fn asked(n: usize) -> Event {
     let asked = PluginRequested {
@@ -118,7 +126,14 @@ pub fn asked(n: usize) -> Event {
     word(Writer::Agent, asked.into(), &format!("a/{n}"))
 }
 
+/// The `n`th request, in a mission that has begun.
 pub async fn request(log: &Memory, n: usize) -> EventId {
+    say(log, Writer::Control, created(), "").await;
+    request_of(log, n).await
+}
+
+/// A request in a mission that may not have begun.
+async fn request_of(log: &Memory, n: usize) -> EventId {
     say(log, Writer::Agent, asked(n).fact, &format!("a/{n}")).await
 }
 
@@ -226,4 +241,23 @@ async fn a_request_that_nobody_can_read_is_answered_as_failed_in_the_end() {
     }
     assert!(matches!(answers[&later][..], [Fact::PluginCompleted(_)]));
     assert_eq!(answers.len(), 5, "what has no name has no answer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_of_a_mission_that_has_left_the_log_is_acknowledged_and_not_done() {
+    for ended in [true, false] {
+        let log = log(1, Trouble::default());
+        let (worker, stop) = (Arc::new(Worker::default()), CancellationToken::new());
+        let task = start(&log, &worker, &stop);
+        if ended {
+            // Half gone: its beginning has left, its end not yet.
+            say(&log, Writer::Control, schemas::control::MissionAborted { reason: None }.into(), "").await;
+        }
+        request_of(&log, 0).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        stop.cancel();
+        task.await.unwrap();
+        assert!(answers(&log).is_empty(), "nothing is added to what is archived");
+        assert!(worker.begun.lock().unwrap().is_empty());
+    }
 }

@@ -3,13 +3,12 @@
 use crate::{
     client::{Client, Error as Unread},
     exit::{Code, Error},
-    mission::{dataref, page},
+    mission::page,
     progress::{err, say},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
-use schemas::{MissionId, Value, value::Ref};
-use serde_json::json;
+use schemas::{MissionId, Value};
 use std::{collections::BTreeMap, time::Duration};
+use streams::archive::{artifact_line, named};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -23,23 +22,17 @@ pub async fn run(client: &Client, mission: MissionId) -> Result<Code, Error> {
 /// # Errors
 /// The mission can't be read.
 pub async fn lines(client: &Client, mission: MissionId, mut put: impl FnMut(Value)) -> Result<(), Error> {
-    let (mut after, mut named) = (0, BTreeMap::new());
+    let (mut after, mut beside) = (0, BTreeMap::new());
     loop {
         let events = page(client, mission, after, PATIENCE).await?;
         let Some(last) = events.last() else { break };
         after = sequence(last)?;
         for event in events {
-            if let Some(dataref) = dataref(&event) {
-                named.insert(dataref.sha256, dataref.size);
-            }
-            // The catalogue: without it no decision can be made again.
-            if let Some(reference) = event.pointer("/data/catalogue").and_then(Ref::from_value) {
-                named.insert(reference.sha256, reference.size);
-            }
+            beside.extend(named(&event).into_iter().map(|named| (named.sha256, named.size)));
             put(event);
         }
     }
-    for (sha256, size) in named {
+    for (sha256, size) in beside {
         let bytes = match client.get(&sha256, size).await {
             Ok(bytes) => bytes,
             Err(Unread::Refused(refusal)) => {
@@ -48,10 +41,7 @@ pub async fn lines(client: &Client, mission: MissionId, mut put: impl FnMut(Valu
             }
             Err(error) => return Err(error.into()),
         };
-        put(json!({
-            "specversion": "1.0", "id": sha256, "source": format!("/stage7/{}/artifacts", client.tenant), "type": replay::ARTIFACT,
-            "correlationid": mission, "data_base64": STANDARD.encode(&bytes),
-        }));
+        put(artifact_line(&client.tenant, mission, &sha256, &bytes));
     }
     Ok(())
 }

@@ -14,7 +14,12 @@ pub fn row(row: &Value) -> String {
     let progress = format!("{}/{}", row["progress"]["done"], row["progress"]["total"]);
     let cost =
         row["cost"]["usd"].as_f64().filter(|usd| *usd > 0.0).map_or_else(String::new, |usd| format!("${usd:.4}"));
-    format!("{}  {:<9} {progress:>7} {cost:>8}  {}", text("id"), text("status"), short(title))
+    let place = match (row["imported"] == true, row["archived"].is_null()) {
+        (true, _) => " (imported)",
+        (false, false) => " (archived)",
+        (false, true) => "",
+    };
+    format!("{}  {:<9} {progress:>7} {cost:>8}  {}{place}", text("id"), text("status"), short(title))
 }
 
 /// The whole mission.

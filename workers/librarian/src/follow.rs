@@ -1,13 +1,12 @@
 //! Following the log: a delivery only says that there is more; what there is, is read from the
 //! rows' own position.
 
-use crate::{judge::judge, project::Unread, serve::Desk, store::Store};
+use crate::{archive::Archivist, judge::judge, project::Unread, serve::Desk, store::Store, tombstone};
 use nats::{
     jetstream::JetStream,
     log::{Delivery, Log, ReadError},
     service,
 };
-use schemas::Value;
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +36,7 @@ pub enum Trouble {
 pub struct Follower {
     js: JetStream,
     store: Arc<Store>,
+    archivist: Arc<Archivist>,
     /// The pin under which the last delivery came.
     pin: Option<String>,
     answering: Option<(CancellationToken, JoinHandle<()>)>,
@@ -45,8 +45,8 @@ pub struct Follower {
 }
 
 impl Follower {
-    pub fn new(js: JetStream, store: Arc<Store>) -> Self {
-        Self { js, store, pin: None, answering: None, doubts: 0 }
+    pub fn new(js: JetStream, store: Arc<Store>, archivist: Archivist) -> Self {
+        Self { js, store, archivist: Arc::new(archivist), pin: None, answering: None, doubts: 0 }
     }
 
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), ReadError> {
@@ -76,7 +76,12 @@ impl Follower {
                         }
                         acknowledge = Some(delivery.ack);
                     }
-                    Ok(None) => self.attend().await,
+                    Ok(None) => {
+                        if let Err(trouble) = tombstone::catch_up(&self.js, &self.store).await {
+                            tracing::warn!(%trouble, "reading about archived missions: trying again");
+                        }
+                        self.attend().await;
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "following the log: trying again");
                         tokio::time::sleep(PAUSE).await;
@@ -98,7 +103,7 @@ impl Follower {
     async fn begin(&mut self) {
         loop {
             let up_to_date = match self.identify().await {
-                Ok(()) => self.catch_up().await,
+                Ok(()) => self.whole().await,
                 Err(trouble) => Err(trouble),
             };
             match up_to_date {
@@ -109,6 +114,12 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// Archived missions first: they are the older ones.
+    async fn whole(&self) -> Result<(), Trouble> {
+        tombstone::catch_up(&self.js, &self.store).await?;
+        self.catch_up().await
     }
 
     /// There is more in the log, and it is this instance's turn.
@@ -140,7 +151,7 @@ impl Follower {
             let (page, pending) = self.js.page_from(STREAM, EVERYTHING, self.store.position(), PAGE).await?;
             let mut items = Vec::with_capacity(page.len());
             for record in page {
-                let item = judge(&self.js, record, false).await?;
+                let item = judge(&self.js, record, None, false).await?;
                 if let Some(Unread::Dead { reason, subject, .. }) = &item.unread {
                     tracing::warn!(
                         seq = item.seq,
@@ -162,7 +173,7 @@ impl Follower {
 
     /// Rows of another log, or of more than this one holds, say nothing about it.
     async fn identify(&self) -> Result<(), Trouble> {
-        let info = self.ask(&format!("$JS.API.STREAM.INFO.{STREAM}")).await?;
+        let info = self.js.ask_api(&format!("STREAM.INFO.{STREAM}"), Default::default()).await?;
         let (Some(created), Some(last)) = (info["created"].as_str(), info["state"]["last_seq"].as_u64()) else {
             return Err(ReadError::Unknown(format!("no stream {STREAM}: {}", info["error"])).into());
         };
@@ -189,7 +200,7 @@ impl Follower {
     }
 
     async fn holder(&self) -> Result<Option<String>, ReadError> {
-        let info = self.ask(&format!("$JS.API.CONSUMER.INFO.{STREAM}.{CONSUMER}")).await?;
+        let info = self.js.ask_api(&format!("CONSUMER.INFO.{STREAM}.{CONSUMER}"), Default::default()).await?;
         match info.get("error") {
             Some(error) => Err(ReadError::Refused(error.to_string())),
             None => Ok(info["priority_groups"][0]["pinned_client_id"]
@@ -199,23 +210,19 @@ impl Follower {
         }
     }
 
-    async fn ask(&self, subject: &str) -> Result<Value, ReadError> {
-        let answer = self.js.client().request(subject.to_string(), Default::default()).await;
-        let answer = answer.map_err(|error| ReadError::Unknown(error.to_string()))?;
-        serde_json::from_slice(&answer.payload).map_err(|error| ReadError::Unknown(error.to_string()))
-    }
-
     /// Begins to answer, unless it does.
     fn answer(&mut self) {
         if self.answering.as_ref().is_some_and(|(_, task)| !task.is_finished()) {
             return;
         }
-        let (stop, js, desk) =
-            (CancellationToken::new(), self.js.clone(), Arc::new(Desk::new(self.js.clone(), Arc::clone(&self.store))));
+        let archivist = Arc::clone(&self.archivist);
+        let desk = Arc::new(Desk::new(self.js.clone(), Arc::clone(&self.store), Arc::clone(&archivist)));
+        let (stop, js) = (CancellationToken::new(), self.js.clone());
         let task = {
             let stop = stop.clone();
             let serve = async move {
-                if let Err(error) = service::serve(&js, desk, stop).await {
+                let (answered, ()) = tokio::join!(service::serve(&js, desk, stop.clone()), archivist.run(stop.clone()));
+                if let Err(error) = answered {
                     tracing::warn!(%error, "answering: trying again");
                 }
             };

@@ -8,18 +8,23 @@ use nats::{
     decider::attach,
     log::{Log, ReadError},
 };
+use schemas::Tenant;
 use streams::{
     record::{Decoded, Record, Undecodable},
     subject::Subject,
 };
 
 /// Judges every record of the log. What lies elsewhere is fetched only where `whole` or the rows
-/// need it: a word whose bytes are gone makes its mission stuck, and that is found.
+/// need it: a word whose bytes are gone makes its mission stuck, and that is found. In an archive a
+/// record is its `owner`'s, whatever tenant its events were said to.
 ///
 /// # Errors
 /// The log does not say.
-pub async fn judge(log: &dyn Log, mut record: Record, whole: bool) -> Result<Item, ReadError> {
-    let subject = Subject::parse(&record.subject).ok();
+pub async fn judge(log: &dyn Log, mut record: Record, owner: Option<&Tenant>, whole: bool) -> Result<Item, ReadError> {
+    let mut subject = Subject::parse(&record.subject).ok();
+    if let (Some(subject), Some(owner)) = (&mut subject, owner) {
+        subject.tenant.clone_from(owner);
+    }
     let time = record.header("ce-time").and_then(|time| time.parse().ok());
     let concerned = subject.as_ref().is_some_and(|subject| concerns(&subject.kind));
     let mut item = Item { seq: record.seq, subject, time, event: None, unread: None };
@@ -34,7 +39,12 @@ pub async fn judge(log: &dyn Log, mut record: Record, whole: bool) -> Result<Ite
         _ => record.dataref().is_none(),
     };
     match record.decode() {
-        Ok(Decoded::Event(event)) => item.event = Some(event).filter(|_| concerned),
+        Ok(Decoded::Event(mut event)) => {
+            if let Some(owner) = owner {
+                event.tenant.clone_from(owner);
+            }
+            item.event = Some(event).filter(|_| concerned);
+        }
         Ok(Decoded::Unknown { ce_type, .. }) => item.unread = Some(Unread::Newer { ce_type }),
         // Everything else about it is right.
         Err(Undecodable::Data { .. }) if !fetched => {}

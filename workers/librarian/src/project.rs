@@ -9,7 +9,7 @@ mod tests;
 
 use crate::trouble::Trouble;
 use rusqlite::{OptionalExtension, Result, Transaction, params};
-use schemas::{Event, Fact, Time};
+use schemas::{Event, Fact, MissionId, Tenant, Time, Writer};
 use streams::subject::Subject;
 
 /// One record of the log.
@@ -52,20 +52,28 @@ pub fn concerns(kind: &str) -> bool {
     ) || kind.starts_with("mission.")
 }
 
-/// Projects one record; `stuck` tells whether any mission is.
-pub fn apply(rows: &Transaction<'_>, item: &Item, stuck: &mut bool) -> Result<()> {
-    dead::apply(rows, item, stuck)?;
+/// Projects one record into the rows of its mission.
+pub fn apply(rows: &Transaction<'_>, item: &Item) -> Result<()> {
     let Some(subject) = &item.subject else { return Ok(()) };
+    // The librarian's own word is about where the mission lies, not about the mission.
+    if subject.writer == Writer::Librarian {
+        return Ok(());
+    }
     if let Some((event, Fact::MissionCreated(created))) = item.event.as_ref().map(|event| (event, &event.fact)) {
         mission::created(rows, event, created)?;
     }
     let id = subject.mission.to_string();
     let found = rows
-        .prepare_cached("SELECT n FROM mission WHERE id = ?1 AND tenant = ?2")?
-        .query_row(params![id, subject.tenant.as_str()], |row| row.get(0))
+        .prepare_cached("SELECT n, archived FROM mission WHERE id = ?1 AND tenant = ?2")?
+        .query_row(params![id, subject.tenant.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     // Of a mission whose beginning can't be read there is nothing to show.
-    let Some(n): Option<i64> = found else { return Ok(()) };
+    let Some((n, archived)): Option<(i64, Option<i64>)> = found else { return Ok(()) };
+    if archived.is_some() {
+        rows.prepare_cached("INSERT INTO stray (seq) VALUES (?1) ON CONFLICT DO NOTHING")?
+            .execute([item.seq.cast_signed()])?;
+        return Ok(());
+    }
     rows.prepare_cached(
         "UPDATE mission SET events = events + 1, last_seq = ?2, updated = max(updated, ?3) WHERE n = ?1",
     )?
@@ -76,6 +84,24 @@ pub fn apply(rows: &Transaction<'_>, item: &Item, stuck: &mut bool) -> Result<()
         Some(event) => word(&Row { rows, mission: n, at: event.time }, event),
         None => Ok(()),
     }
+}
+
+/// Removes all rows of a mission.
+pub fn forget(rows: &Transaction<'_>, tenant: &Tenant, mission: MissionId) -> Result<()> {
+    let found = rows
+        .prepare_cached("SELECT n, name, goal FROM mission WHERE id = ?1 AND tenant = ?2")?
+        .query_row(params![mission.to_string(), tenant.as_str()], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, String>(2)?))
+        })
+        .optional()?;
+    let Some((n, name, goal)) = found else { return Ok(()) };
+    // The index holds no text of its own, so it is told what to forget.
+    rows.prepare_cached("INSERT INTO mission_text (mission_text, rowid, name, goal) VALUES ('delete', ?1, ?2, ?3)")?
+        .execute(params![n, name, goal])?;
+    for table in ["deliverable", "kind", "call", "step"] {
+        rows.prepare_cached(&format!("DELETE FROM {table} WHERE mission = ?1"))?.execute([n])?;
+    }
+    rows.prepare_cached("DELETE FROM mission WHERE n = ?1")?.execute([n]).map(|_| ())
 }
 
 /// A mission's row, about to be changed.

@@ -69,6 +69,12 @@ pub struct Mission {
     pub created: Time,
     pub updated: Time,
     pub last_seq: u64,
+    /// Since when it lies in the archive and not in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archived: Option<Time>,
+    /// It came by `mission import` and was never run here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
 }
 
 /// Steps.
@@ -90,7 +96,7 @@ impl Query {
     }
 }
 
-const COLUMNS: &str = "SELECT n, id, mission.name, mission.goal, kind, status, usd, input, output, estimated, done, total, created, updated, last_seq";
+const COLUMNS: &str = "SELECT n, id, mission.name, mission.goal, kind, status, usd, input, output, estimated, done, total, created, updated, last_seq, archived, imported";
 
 fn json(answer: impl Serialize) -> Value {
     serde_json::to_value(answer).expect("rows serialise")
@@ -195,6 +201,8 @@ fn mission(row: &Row<'_>) -> rusqlite::Result<Mission> {
         created: Time(row.get("created")?),
         updated: Time(row.get("updated")?),
         last_seq: unsigned("last_seq")?,
+        archived: row.get::<_, Option<i64>>("archived")?.map(Time),
+        imported: row.get("imported")?,
     })
 }
 

@@ -2,13 +2,14 @@
 
 CREATE TABLE log (
     name     TEXT NOT NULL,      -- which log it is: when its stream was created
-    position INTEGER NOT NULL    -- everything up to here is in the rows
+    position INTEGER NOT NULL,   -- everything up to here is in the rows
+    registry INTEGER NOT NULL DEFAULT 0   -- the same of the registry's words about archived missions
 );
 
 CREATE TABLE mission (
     n         INTEGER PRIMARY KEY,   -- in the order of the log
     tenant    TEXT NOT NULL,
-    id        TEXT NOT NULL UNIQUE,
+    id        TEXT NOT NULL,
     name      TEXT,
     goal      TEXT NOT NULL,
     kind      TEXT NOT NULL,
@@ -22,8 +23,12 @@ CREATE TABLE mission (
     created   INTEGER NOT NULL,
     updated   INTEGER NOT NULL,
     events    INTEGER NOT NULL DEFAULT 0,
-    last_seq  INTEGER NOT NULL
+    last_seq  INTEGER NOT NULL,
+    archived  INTEGER,                      -- since when it is not in the log any more
+    imported  INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (tenant, id)
 );
+CREATE INDEX mission_to_archive ON mission (updated) WHERE archived IS NULL AND status IN ('completed', 'failed', 'aborted');
 CREATE INDEX mission_by_status ON mission (tenant, status, n);
 CREATE INDEX mission_by_tenant ON mission (tenant, n);
 
@@ -44,7 +49,7 @@ CREATE TABLE step (
 ) WITHOUT ROWID;
 
 CREATE TABLE call (
-    id       TEXT PRIMARY KEY,
+    id       TEXT NOT NULL,
     mission  INTEGER NOT NULL REFERENCES mission (n),
     step     TEXT NOT NULL,
     purpose  TEXT NOT NULL,
@@ -55,9 +60,9 @@ CREATE TABLE call (
     input    INTEGER NOT NULL DEFAULT 0,
     output   INTEGER NOT NULL DEFAULT 0,
     ms       INTEGER,
-    at       INTEGER NOT NULL
+    at       INTEGER NOT NULL,
+    PRIMARY KEY (mission, id)
 ) WITHOUT ROWID;
-CREATE INDEX call_by_mission ON call (mission);
 
 -- How often each word was said in a mission.
 CREATE TABLE kind (
@@ -103,3 +108,8 @@ CREATE TABLE newer (
     last    INTEGER NOT NULL,
     PRIMARY KEY (tenant, type)
 ) WITHOUT ROWID;
+
+-- Records that came, or stayed, in the log after their mission was archived: to be removed.
+CREATE TABLE stray (
+    seq INTEGER PRIMARY KEY
+);

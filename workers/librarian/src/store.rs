@@ -2,12 +2,14 @@
 //! never wait for the writer (WAL).
 
 use crate::project::{self, Item, dead};
-use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, Result};
+use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, Result, params};
+use schemas::{MissionId, Tenant, Time};
 use std::{
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use streams::archive::Archived;
 
 /// Rows made by another version of the schema or of the projection are made again.
 const VERSION: i64 = 2;
@@ -68,7 +70,8 @@ impl Store {
         let position: i64 = transaction.query_row("SELECT position FROM log", [], |row| row.get(0))?;
         let mut stuck = dead::any_stuck(&transaction)?;
         for item in page.iter().filter(|item| item.seq > position.cast_unsigned()) {
-            project::apply(&transaction, item, &mut stuck)?;
+            dead::apply(&transaction, item, &mut stuck)?;
+            project::apply(&transaction, item)?;
         }
         transaction.execute("UPDATE log SET position = max(position, ?1)", [last.seq.cast_signed()])?;
         transaction.commit()
@@ -80,7 +83,8 @@ impl Store {
         let transaction = writer.transaction()?;
         let mut stuck = dead::any_stuck(&transaction)?;
         dead::forget(&transaction, item.seq)?;
-        project::apply(&transaction, item, &mut stuck)?;
+        dead::apply(&transaction, item, &mut stuck)?;
+        project::apply(&transaction, item)?;
         transaction.commit()
     }
 
@@ -96,8 +100,78 @@ impl Store {
             return Ok(());
         }
         let transaction = writer.transaction()?;
-        transaction.execute_batch("DELETE FROM dead; DELETE FROM newer; DELETE FROM deliverable; DELETE FROM kind; DELETE FROM call; DELETE FROM step; DELETE FROM mission; INSERT INTO mission_text (mission_text) VALUES ('delete-all'); DELETE FROM log;")?;
+        transaction.execute_batch("DELETE FROM dead; DELETE FROM newer; DELETE FROM deliverable; DELETE FROM kind; DELETE FROM call; DELETE FROM step; DELETE FROM mission; DELETE FROM stray; INSERT INTO mission_text (mission_text) VALUES ('delete-all'); DELETE FROM log;")?;
         transaction.execute("INSERT INTO log (name, position) VALUES (?1, 0)", [log])?;
+        transaction.commit()
+    }
+
+    /// The sequence up to which the registry's words about archived missions are in the rows.
+    pub fn registry(&self) -> u64 {
+        let found = self.writer().query_row("SELECT registry FROM log", [], |row| row.get::<_, i64>(0));
+        found.map_or(0, i64::cast_unsigned)
+    }
+
+    /// Does the mission's row lack what its archive holds?
+    pub fn lacks(&self, word: &Archived) -> bool {
+        let row = self.writer().query_row(
+            "SELECT last_seq FROM mission WHERE id = ?1 AND tenant = ?2",
+            params![word.mission.to_string(), word.tenant.as_str()],
+            |row| row.get::<_, i64>(0),
+        );
+        row.map_or(true, |last| last.cast_unsigned() != word.last)
+    }
+
+    /// Marks a mission as archived. With `items` its row is made anew, of what the archive holds.
+    pub fn entomb(&self, word: &Archived, items: Option<&[Item]>) -> Result<()> {
+        let mut writer = self.writer();
+        let transaction = writer.transaction()?;
+        if let Some(items) = items {
+            project::forget(&transaction, &word.tenant, word.mission)?;
+            for item in items {
+                project::apply(&transaction, item)?;
+            }
+        }
+        transaction
+            .prepare_cached("UPDATE mission SET archived = ?3, imported = ?4 WHERE id = ?1 AND tenant = ?2")?
+            .execute(params![word.mission.to_string(), word.tenant.as_str(), word.at.0, word.imported])?;
+        transaction.commit()
+    }
+
+    /// Everything of the registry up to here is in the rows.
+    pub fn read_registry(&self, seq: u64) -> Result<()> {
+        self.writer().execute("UPDATE log SET registry = max(registry, ?1)", [seq.cast_signed()]).map(|_| ())
+    }
+
+    /// Missions that ended before, the longest ago first.
+    pub fn ended_before(&self, time: Time, most: usize) -> Result<Vec<(Tenant, MissionId)>> {
+        self.read(|rows| {
+            let mut found = rows.prepare_cached(
+                "SELECT tenant, id FROM mission WHERE archived IS NULL AND status IN ('completed', 'failed', 'aborted') \
+                 AND updated <= ?1 ORDER BY updated LIMIT ?2",
+            )?;
+            let pairs = found.query_map(params![time.0, most.min(1 << 30) as i64], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })?;
+            let parsed = pairs.map(|pair| pair.map(|(tenant, id)| Some((tenant.parse().ok()?, id.parse().ok()?))));
+            parsed.filter_map(Result::transpose).collect()
+        })
+    }
+
+    /// What is in the log of missions that are not there any more.
+    pub fn strays(&self, most: usize) -> Result<Vec<u64>> {
+        self.read(|rows| {
+            let mut found = rows.prepare_cached("SELECT seq FROM stray ORDER BY seq LIMIT ?1")?;
+            found.query_map([most as i64], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))?.collect()
+        })
+    }
+
+    /// They are gone.
+    pub fn removed(&self, strays: &[u64]) -> Result<()> {
+        let mut writer = self.writer();
+        let transaction = writer.transaction()?;
+        for seq in strays {
+            transaction.prepare_cached("DELETE FROM stray WHERE seq = ?1")?.execute([seq.cast_signed()])?;
+        }
         transaction.commit()
     }
 

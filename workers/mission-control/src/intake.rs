@@ -177,7 +177,7 @@ impl Intake {
     async fn try_once(&self, tenant: &Tenant, record: &Record) -> Result<(), Obstacle> {
         let submission = Submission::read(tenant, &record.headers, &record.payload).map_err(Obstacle::Refused)?;
         let mission = submission.mission();
-        if self.log.last(&subject::mission_status(tenant, mission)).await?.is_some() {
+        if self.is_known(tenant, mission).await? {
             return Ok(());
         }
         let files = {
@@ -186,16 +186,24 @@ impl Intake {
         };
         let catalogue = self.catalogue(tenant).await?;
         let event = self.created(submission, mission, files.references, catalogue);
-        let guard = Guard { filter: subject::family(tenant, mission, Writer::Control), last: 0 };
+        // Nobody has said anything in it: neither another instance, nor the librarian, who imports it.
+        let guard = Guard { filter: subject::mission(tenant, mission), last: 0 };
         match append_event(&self.log, &event, &files.blobs, &guard).await {
             Ok(seq) => {
                 tracing::info!(%tenant, %mission, event = %event.id, seq, "a goal is a mission");
                 Ok(())
             }
-            // It was made in the meantime.
-            Err(AppendError::Conflict) => Ok(()),
+            // It was made in the meantime, or it is just being imported.
+            Err(AppendError::Conflict) if self.is_known(tenant, mission).await? => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Is there such a mission, in the log or in the archive? Asked in this order: the word about an
+    /// archived mission comes before it leaves the log.
+    async fn is_known(&self, tenant: &Tenant, mission: MissionId) -> Result<bool, ReadError> {
+        Ok(self.log.last(&subject::mission_status(tenant, mission)).await?.is_some()
+            || nats::archive::find(&self.log, tenant, mission).await?.is_some())
     }
 
     /// The catalogue of now, its bytes in `ARTIFACTS` of this tenant.

@@ -1,11 +1,12 @@
 //! The post-office, “the door”: the edge where people and their programs meet the log, which they
 //! never touch themselves.
 //!
-//! Consumes: requests on `stage7.submit|user|read|put|get.{tenant}…`; any number of instances share
+//! Consumes: requests on `stage7.submit|user|command|read|put|get.{tenant}…`; any number of instances share
 //! them. \
 //! Emits: `user` words of missions; goals on `stage7.goal.{tenant}`. \
 //! Decides: whether a request is well formed and makes sense now; nothing about a mission. \
-//! Effects: files in and out of `ARTIFACTS`; lists and searches are asked of the librarian. \
+//! Effects: files in and out of `ARTIFACTS`; lists, searches, archiving and imports are asked of the
+//! librarian. \
 //! Repeats: a request that names its event says it once, however often it is sent. \
 //! Never: one tenant's data to another; an answer to anything but an inbox.
 
@@ -23,6 +24,7 @@ use nats::{
     registry,
     service::{self, Answer, Request, Service},
 };
+use read::Shelf;
 use schemas::{MissionId, Tenant, Value};
 use std::sync::Arc;
 use streams::{submission::Refusal, topology::MAX_PAYLOAD};
@@ -37,13 +39,14 @@ pub const ERROR_HEADER: &str = "Stage7-Error";
 /// # Errors
 /// When it cannot listen.
 pub async fn run(log: JetStream, stop: CancellationToken) -> Result<(), service::Error> {
-    let door = Arc::new(Door { log: log.clone(), registry: Mutex::default() });
+    let door = Arc::new(Door { log: log.clone(), registry: Mutex::default(), shelf: Shelf::default() });
     service::serve(&log, door, stop).await
 }
 
 struct Door {
     log: JetStream,
     registry: Mutex<registry::Reader>,
+    shelf: Shelf,
 }
 
 #[async_trait]
@@ -52,6 +55,7 @@ impl Service for Door {
     const ENDPOINTS: &'static [(&'static str, &'static str)] = &[
         ("submit", "stage7.submit.*"),
         ("user", "stage7.user.*.*.*.*"),
+        ("command", "stage7.command.*.*.*"),
         ("read", "stage7.read.*"),
         ("put", "stage7.put.*.*.*"),
         ("get", "stage7.get.*.*.*"),
@@ -77,6 +81,9 @@ impl Door {
                 command::say(&self.log, &tenant(whose)?, mission_id(mission)?, &format!("{noun}.{verb}"), request)
                     .await
                     .map(json)
+            }
+            ["command", whose, "mission", what] => {
+                query::order(&self.log, &tenant(whose)?, what, &request.payload).await.map(json)
             }
             ["put", whose, sha256, n] => {
                 file::put(&self.log, &tenant(whose)?, sha256, n, &request.payload).await.map(json)

@@ -1,7 +1,7 @@
 //! Is there such a mission, and what does its log say?
 
 use crate::{Refusal, unread};
-use nats::{decider::attach, jetstream::JetStream, log::Log};
+use nats::{archive, decider::attach, jetstream::JetStream, log::Log};
 use schemas::{Event, MissionId, Tenant};
 use streams::{
     record::{Decoded, Record},
@@ -12,7 +12,7 @@ use streams::{
 /// Waiting goals read at once; each may have a MiB.
 const GOALS_AT_ONCE: usize = 32;
 
-/// A mission that is in the log.
+/// A mission, in the log or archived.
 #[derive(Clone, Copy)]
 pub struct Mission<'a> {
     pub log: &'a JetStream,
@@ -24,18 +24,42 @@ impl<'a> Mission<'a> {
     /// The last word on the mission's life.
     ///
     /// # Errors
-    /// `not_yet`: its goal still waits; `unknown_mission`: nobody knows it.
+    /// `archived`: it is over for good; `not_yet`: its goal still waits; `unknown_mission`: nobody
+    /// knows it.
     pub async fn status(&self) -> Result<Record, Refusal> {
+        if self.last(subject::mission_archiving(self.tenant, self.id)).await?.is_some() {
+            return Err(self.over());
+        }
         match self.last(subject::mission_status(self.tenant, self.id)).await? {
             Some(record) => Ok(record),
-            None if self.is_waiting().await? => {
-                Err(Refusal::new("not_yet", "the goal is stored and waits to be taken up; try again in a moment"))
-            }
+            None if archive::find(self.log, self.tenant, self.id).await.map_err(unread)?.is_some() => Err(self.over()),
+            None => Err(self.missing().await),
+        }
+    }
+
+    /// Is its beginning in the log?
+    pub async fn begins(&self) -> Result<bool, Refusal> {
+        Ok(self.last(subject::mission_created(self.tenant, self.id)).await?.is_some())
+    }
+
+    fn over(&self) -> Refusal {
+        let why =
+            "it is archived: it can be listed, shown, exported and replayed, and nothing can be said to it any more";
+        Refusal::new("archived", format!("mission {}: {why}", self.id))
+    }
+
+    /// Why it was not found.
+    pub async fn missing(&self) -> Refusal {
+        let waits = || Refusal::new("not_yet", "the goal is stored and waits to be taken up; try again in a moment");
+        match self.is_waiting().await {
+            Ok(true) => waits(),
             // Between the two looks it may have been taken up.
-            None => match self.last(subject::mission_status(self.tenant, self.id)).await? {
-                Some(record) => Ok(record),
-                None => Err(Refusal::new("unknown_mission", format!("there is no mission {}", self.id))),
+            Ok(false) => match self.begins().await {
+                Ok(true) => waits(),
+                Ok(false) => Refusal::new("unknown_mission", format!("there is no mission {}", self.id)),
+                Err(refusal) => refusal,
             },
+            Err(refusal) => refusal,
         }
     }
 

@@ -36,6 +36,29 @@ pub async fn dead(log: &JetStream, tenant: &Tenant, body: Bytes) -> Result<Value
     Ok(answer)
 }
 
+/// How long a mission may take to be archived or imported.
+const LONG: Duration = Duration::from_secs(120);
+
+/// What is not about one mission's course, done by the librarian: `archive` and `import`.
+pub async fn order(log: &JetStream, tenant: &Tenant, what: &str, body: &Bytes) -> Result<Value, Refusal> {
+    if !["archive", "import"].contains(&what) {
+        return Err(Refusal::new(
+            "unknown_command",
+            format!("`mission.{what}` is not one of mission.archive, mission.import"),
+        ));
+    }
+    let data: Value = serde_json::from_slice(body)
+        .map_err(|e| Refusal::new("invalid_json", format!("the order is not JSON: {e}")))?;
+    let order = json!({what: data}).to_string().into();
+    let answer = ask(log, &format!("stage7.query.{tenant}"), order, LONG).await.map_err(unread)?;
+    let answer: Value = serde_json::from_slice(&answer)
+        .map_err(|e| Refusal::new("internal", format!("the librarian's answer is not JSON: {e}")))?;
+    match answer.get("error") {
+        Some(_) => Err(serde_json::from_value(answer).map_err(|e| Refusal::new("internal", e.to_string()))?),
+        None => Ok(answer),
+    }
+}
+
 /// All verbs, in short.
 pub async fn plugins(door: &Door) -> Result<Value, Refusal> {
     let mut reader = door.registry.lock().await;

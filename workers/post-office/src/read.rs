@@ -1,7 +1,10 @@
 //! What people ask to know: a mission's events and state, lists, plugins, refusals.
 
 mod page;
+mod shelf;
 mod state;
+
+pub use shelf::Shelf;
 
 use crate::{Door, mission::Mission, mission_id, query};
 use bytes::Bytes;
@@ -71,13 +74,11 @@ pub async fn read(door: &Door, tenant: &Tenant, body: &Bytes) -> Result<Value, R
     } else if has("mission") && asked.get("state").is_some_and(|state| *state != Value::Bool(false)) {
         let asked: State = form(asked)?;
         let mission = Mission { log: &door.log, tenant, id: mission_id(&asked.mission)? };
-        mission.status().await?;
-        state::state(&mission, asked.at).await
+        state::state(&mission, &door.shelf, asked.at).await
     } else if has("mission") {
         let asked: Events = form(asked)?;
         let mission = Mission { log: &door.log, tenant, id: mission_id(&asked.mission)? };
-        mission.status().await?;
-        page::events(&mission, asked.after, asked.limit).await
+        page::events(&mission, &door.shelf, asked.after, asked.limit).await
     } else if has("plugins") {
         form::<Plugins>(asked)?;
         query::plugins(door).await

@@ -19,6 +19,8 @@ pub fn forget(rows: &Transaction<'_>, seq: u64) -> Result<()> {
     rows.execute("DELETE FROM dead WHERE seq = ?1", [seq.cast_signed()]).map(|_| ())
 }
 
+/// What a record of the log says about what could not be processed; `stuck` tells whether any mission
+/// is. An archive has no say here: its sequences may be another log's.
 pub fn apply(rows: &Transaction<'_>, item: &Item, stuck: &mut bool) -> Result<()> {
     match (&item.unread, &item.event) {
         (Some(Unread::Newer { ce_type }), _) => newer(rows, item, ce_type),

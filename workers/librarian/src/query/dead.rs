@@ -150,7 +150,7 @@ pub async fn show(js: &JetStream, store: &Store, tenant: &Tenant, asked: &Record
     let Some(found) = page.into_iter().find(is_its) else {
         return Err(Refusal::new("unknown_record", format!("the log has no record {seq}")));
     };
-    let item = judge(js, found.clone(), true).await.map_err(unread)?;
+    let item = judge(js, found.clone(), None, true).await.map_err(unread)?;
     let mut row = store.read(|rows| row(rows, tenant, seq))?;
     if asked.again && item.unread.is_none() && row.as_ref().is_some_and(|row| row.decider.is_none()) {
         store.revive(&item).map_err(unavailable)?;

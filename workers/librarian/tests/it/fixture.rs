@@ -59,11 +59,15 @@ impl Server {
     }
 
     pub async fn librarian(&self, name: &str) -> Librarian {
+        self.librarian_that_archives(name, None).await
+    }
+
+    pub async fn librarian_that_archives(&self, name: &str, after: Option<Duration>) -> Librarian {
         let js = JetStream::new(self.managed.connect("librarian").await.unwrap());
         let (stop, dir) = (CancellationToken::new(), self.rows(name));
         let task = tokio::spawn({
             let stop = stop.clone();
-            async move { librarian::run(js, &dir, "test0001".into(), stop).await }
+            async move { librarian::run(js, &dir, after, "test0001".into(), stop).await }
         });
         Librarian { stop, task }
     }

@@ -18,15 +18,19 @@ use streams::{
     submission::Refusal,
 };
 
-/// The word as it is to be said; `said` is all that people said before.
+/// Is this word on a mission's life its end?
+pub fn has_ended(status: &Record) -> bool {
+    [".completed", ".failed", ".aborted"].iter().any(|end| status.subject.ends_with(end))
+}
+
+/// The word as it is to be said; `status` is the last word on the mission's life, `said` is all that people said before.
 ///
 /// # Errors
 /// What speaks against it.
-pub async fn check(mission: &Mission<'_>, fact: Fact, said: &[Record]) -> Result<Fact, Refusal> {
-    let status = mission.status().await?;
+pub async fn check(mission: &Mission<'_>, status: Record, fact: Fact, said: &[Record]) -> Result<Fact, Refusal> {
     let standing = Subject::parse(&status.subject).map(|subject| subject.kind).unwrap_or_default();
     let standing = standing.strip_prefix("mission.").unwrap_or_default();
-    let ended = matches!(standing, "completed" | "failed" | "aborted");
+    let ended = has_ended(&status);
     // A failed mission may be mended before it is tried again.
     let open = match &fact {
         Fact::DeciderRetried(_) => true,

@@ -1,12 +1,13 @@
 //! A mission's events, a page at a time.
 
+use super::shelf::Shelf;
 use crate::{mission::Mission, unread};
 use nats::{decider::attach, log::ReadError};
-use schemas::{Value, cloudevent::to_structured, fact::Tail};
-use serde_json::{Map, json};
+use schemas::{Value, cloudevent::to_structured};
+use serde_json::json;
 use streams::{
-    record::{Decoded, Record, decode_header},
-    subject::{self, Subject},
+    archive::{is_fence, to_line},
+    record::{Decoded, Record},
     submission::Refusal,
 };
 
@@ -18,13 +19,12 @@ const MOST_DATA: u64 = 256 * 1024;
 const MOST_EVENTS: usize = 1_000;
 
 /// The events above `after`, and the sequence to ask for more with. No events: there are no more.
-pub async fn events(mission: &Mission<'_>, after: u64, limit: Option<usize>) -> Result<Value, Refusal> {
+pub async fn events(mission: &Mission<'_>, shelf: &Shelf, after: u64, limit: Option<usize>) -> Result<Value, Refusal> {
     let most = limit.unwrap_or(MOST_EVENTS).clamp(1, MOST_EVENTS);
-    let filter = subject::mission(mission.tenant, mission.id);
     let (mut events, mut bytes, mut last) = (Vec::new(), 0, after);
     // Once, but for a page of nothing but records that are no events of ours.
     loop {
-        let (records, pending) = mission.log.page_from("MISSIONS", &filter, last, most).await.map_err(unread)?;
+        let (records, pending) = shelf.page(mission, last, most).await?;
         for record in records {
             let seq = record.seq;
             if let Some(event) = structured(mission, record).await? {
@@ -44,42 +44,21 @@ pub async fn events(mission: &Mission<'_>, after: u64, limit: Option<usize>) -> 
 
 /// A record as a CloudEvent in structured mode; `None` for what is no event of ours.
 async fn structured(mission: &Mission<'_>, mut record: Record) -> Result<Option<Value>, Refusal> {
+    if is_fence(&record) {
+        return Ok(None);
+    }
     if record.dataref().is_some_and(|data| data.size > MOST_DATA) {
-        return Ok(bare(&record));
+        return Ok(to_line(&record));
     }
     match attach(mission.log, &mut record, mission.tenant).await {
         Ok(()) => {}
         // It stays what it is: a reference, to bytes that are gone.
-        Err(ReadError::Artifact { .. }) => return Ok(bare(&record)),
+        Err(ReadError::Artifact { .. }) => return Ok(to_line(&record)),
         Err(error) => return Err(unread(error)),
     }
     Ok(match record.decode() {
         Ok(Decoded::Event(event)) => Some(to_structured(&event)),
-        Ok(Decoded::Unknown { .. }) => bare(&record),
+        Ok(Decoded::Unknown { .. }) => to_line(&record),
         Err(_) => None,
     })
-}
-
-/// Attributes as they stand in the headers, data as far as it is in the record.
-fn bare(record: &Record) -> Option<Value> {
-    let subject = Subject::parse(&record.subject).ok()?;
-    let attributes = record.headers.iter().filter_map(|(name, value)| {
-        let name = name.to_ascii_lowercase();
-        Some((name.strip_prefix("ce-")?.to_string(), Value::String(decode_header(value))))
-    });
-    let mut event: Map<String, Value> = attributes.collect();
-    event.insert("sequence".into(), record.seq.to_string().into());
-    match subject.tail {
-        Tail::Bare => {}
-        Tail::Step(step) => drop(event.insert("step".into(), step.into())),
-        Tail::Answer { requester, request } => {
-            event.insert("requester".into(), requester.as_str().into());
-            event.insert("request".into(), request.to_string().into());
-        }
-    }
-    if !record.payload.is_empty() {
-        event.insert("datacontenttype".into(), "application/json".into());
-        event.insert("data".into(), serde_json::from_slice(&record.payload).ok()?);
-    }
-    Some(Value::Object(event))
 }

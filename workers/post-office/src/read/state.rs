@@ -1,19 +1,16 @@
 //! A mission as a person sees it: its log, folded.
 
+use super::shelf::Shelf;
 use crate::{mission::Mission, unread};
-use nats::{
-    decider::attach,
-    log::{Log, ReadError},
-};
+use nats::{decider::attach, log::ReadError};
 use schemas::Value;
-use streams::{overview::Overview, record::Decoded, subject, submission::Refusal};
+use streams::{archive::is_fence, overview::Overview, record::Decoded, submission::Refusal};
 
 /// The overview now, or as it was at a sequence.
-pub async fn state(mission: &Mission<'_>, at: Option<u64>) -> Result<Value, Refusal> {
-    let filter = subject::mission(mission.tenant, mission.id);
-    let records = mission.log.load(&filter, 0).await.map_err(unread)?;
+pub async fn state(mission: &Mission<'_>, shelf: &Shelf, at: Option<u64>) -> Result<Value, Refusal> {
+    let records = shelf.all(mission).await?.into_iter().filter(|record| !is_fence(record));
     let mut overview = Overview::default();
-    for mut record in records.into_iter().take_while(|record| at.is_none_or(|at| record.seq <= at)) {
+    for mut record in records.take_while(|record| at.is_none_or(|at| record.seq <= at)) {
         match attach(mission.log, &mut record, mission.tenant).await {
             Ok(()) => {}
             // The fold shows what can be known without it.
