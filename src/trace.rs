@@ -51,7 +51,12 @@ pub fn begin(config: &Config, process: &str, screen: Screen) -> Result<(), exit:
     // Whoever hosts again goes on as before.
     let begun = tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok();
     if begun {
-        std::panic::set_hook(Box::new(|panic| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            // The command itself: whoever called it must see that, wherever lines go.
+            if std::thread::current().name() == Some("main") {
+                usual(panic);
+            }
             let text = panic.payload_as_str().unwrap_or("without words");
             let at = panic.location().map(ToString::to_string);
             tracing::error!(at, "panicked: {text}");

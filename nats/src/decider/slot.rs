@@ -81,7 +81,7 @@ impl<D: Decider> Slot<D> {
                 caught(|| D::evolve(&mut self.state, event))?;
             }
             Seen::Passed => caught(|| D::pass(&mut self.state))?,
-            Seen::Undecodable(why) => tracing::warn!(seq, why, "a record is no event of ours: skipped"),
+            Seen::Undecodable(_) => {}
         }
         self.folded = seq;
         Ok(())

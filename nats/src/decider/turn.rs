@@ -9,7 +9,7 @@ use crate::{
     log::{Delivery, ReadError},
 };
 use futures::FutureExt;
-use schemas::Writer;
+use schemas::{MissionId, Writer};
 use std::sync::Arc;
 use streams::{decide::Decider, subject::Subject};
 
@@ -61,6 +61,7 @@ impl<D: Decider> Loop<D> {
             }
             Some(seen) => {
                 let passed = !matches!(seen, Seen::Event(_));
+                tell_skipped(key.1, seq, &seen);
                 let folded = slot.fold(seq, &seen);
                 match folded {
                     Err(panic) => self.stuck(key, panic, seq),
@@ -168,6 +169,7 @@ impl<D: Decider> Loop<D> {
             return self.leave_stuck(key);
         }
         for (seq, seen) in &mission.seen {
+            tell_skipped(key.1, *seq, seen);
             if let Err(panic) = slot.fold(*seq, seen) {
                 return self.stuck(key, panic, *seq);
             }
@@ -268,5 +270,11 @@ impl<D: Decider> Loop<D> {
         slot.phase = Phase::Stuck;
         let parked: Vec<_> = slot.parked.drain(..).collect();
         parked.iter().for_each(|parked| self.window.handled(parked.consumer_seq));
+    }
+}
+
+fn tell_skipped(mission: MissionId, seq: u64, seen: &Seen) {
+    if let Seen::Undecodable(why) = seen {
+        tracing::warn!(%mission, seq, why, "a record is no event of ours: skipped");
     }
 }

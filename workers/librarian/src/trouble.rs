@@ -17,6 +17,13 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    const ALL: [Self; 5] = [Self::Undecodable, Self::Disagreement, Self::Forged, Self::MissingData, Self::Stuck];
+
+    /// As it stands in the rows.
+    pub fn of_row(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|trouble| trouble.as_str() == text)
+    }
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Undecodable => "undecodable",
@@ -39,28 +46,28 @@ impl Trouble {
     }
 
     /// What would be right, and what can be done.
-    pub const fn remedy(trouble: &str) -> &'static str {
-        match trouble.as_bytes() {
-            b"disagreement" => {
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::Disagreement => {
                 "An event's tenant, mission, writer and word must be the same in its subject and in ce-source, \
                  ce-correlationid and ce-type. Nothing of it counts. No worker \
                  of stage7 writes such a record: find out who has the key of the writer that its subject names."
             }
-            b"forged" => {
+            Self::Forged => {
                 "Nats-Subject, Nats-Sequence, Status and the like are the server's own: no event may carry them. \
                  Nothing of it counts. No worker of stage7 writes such a record: \
                  find out who has the key of the writer that its subject names."
             }
-            b"missing_data" => {
+            Self::MissingData => {
                 "The bytes that its dataref names must be in the artifacts, under their hash. Restore them from a \
                  backup, then say `stage7 dead retry` with its sequence; a mission that needs them is stuck until then."
             }
-            b"stuck" => {
+            Self::Stuck => {
                 "This version of the worker can't go on with the mission; the others go on. Mend what the reason \
                  names, or install a version that can, which tries by itself when it starts; then say `stage7 dead \
                  retry` with the mission. `stage7 mission abort` is heard only once it goes on."
             }
-            _ => {
+            Self::Undecodable => {
                 "An event has the ce- headers of the CloudEvents NATS binding, and data as its type's JSON Schema says. \
                  Nothing of it counts; only a step that waits for just this answer waits on. If a newer version wrote it, install that \
                  version and say `stage7 dead retry` with its sequence."

@@ -22,6 +22,7 @@ use schemas::{Event, EventId, Fact, Writer, fact::Tail, timer::TimerFired};
 use std::time::Duration;
 use streams::{record::Decoded, subject};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// Messages taken at once; they are handled one after another, well within their ack wait.
 const AT_ONCE: usize = 64;
@@ -80,7 +81,9 @@ async fn work(group: Group, keeper: &Keeper, stop: &CancellationToken) -> Result
                 continue;
             }
         };
-        while let Err(error) = keeper.perform(group, &job).await {
+        let span =
+            tracing::error_span!("word", mission = subject::owner(&job.record.subject).1.map(tracing::field::display));
+        while let Err(error) = keeper.perform(group, &job).instrument(span.clone()).await {
             tracing::warn!(consumer, seq = job.record.seq, %error, "trying again");
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),

@@ -124,7 +124,7 @@ fn dead(row: &Row<'_>) -> rusqlite::Result<Dead> {
         seq: row.get::<_, i64>("seq")?.cast_unsigned(),
         mission: row.get("mission")?,
         subject: row.get("subject")?,
-        remedy: Trouble::remedy(&trouble),
+        remedy: Trouble::of_row(&trouble).map_or("", Trouble::remedy),
         trouble,
         reason: row.get("reason")?,
         time: row.get::<_, Option<i64>>("time")?.map(Time),
