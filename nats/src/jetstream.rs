@@ -96,7 +96,7 @@ impl JetStream {
             let answer = tokio::time::timeout(TIMEOUT, answers.next()).await;
             let answer = answer.map_err(|_| unknown(format!("reading {stream} took longer than {TIMEOUT:?}")))?;
             let answer = answer.ok_or_else(|| unknown("the connection was closed".into()))?;
-            match message::of_direct_get(answer) {
+            match message::of_batch(answer) {
                 message::Direct::Record { record, before } => {
                     chain.link(before, Some(record.seq)).map_err(unknown)?;
                     records.push(record);

@@ -24,7 +24,7 @@ pub use task::{Back, Cause, Question, Round, Stage, Task};
 use crate::decide::About;
 use request::Request;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
-use schemas::{Event, EventId, Time, Writer, catalogue::Role};
+use schemas::{Event, EventId, Time, Writer, catalogue::Role, fact::Tail};
 use std::sync::Arc;
 
 /// One mission as the agents see it.
@@ -162,5 +162,24 @@ impl State {
     /// The last raise or answer: what calls and runs that were held back go on by.
     pub fn freed(&self) -> Option<Cause> {
         self.freed
+    }
+}
+
+/// Which words are folded; all others are only counted.
+pub fn folds(writer: Writer, kind: &str, tail: &Tail) -> bool {
+    match writer {
+        Writer::Agent => true,
+        Writer::Control => !kind.starts_with("timer."),
+        Writer::User => matches!(
+            kind,
+            "question.answered"
+                | "question.dismissed"
+                | "message.said"
+                | "budget.raised"
+                | "file.added"
+                | "file.removed"
+                | "decider.retried"
+        ),
+        _ => tail.is_for(Writer::Agent),
     }
 }

@@ -13,8 +13,9 @@ pub use step::{Step, StepStatus};
 use crate::decide::About;
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use schemas::{
-    Class, EventId, Fault, Time, Value,
+    Class, EventId, Fault, Time, Value, Writer,
     control::{MissionCreated, Purpose},
+    fact::Tail,
 };
 use std::sync::Arc;
 
@@ -183,5 +184,27 @@ impl State {
         if let Some(step) = self.steps.get_mut(id) {
             change(Arc::make_mut(step));
         }
+    }
+}
+
+/// Which words are folded; all others are only counted.
+pub fn folds(writer: Writer, kind: &str, tail: &Tail) -> bool {
+    match writer {
+        Writer::User | Writer::Control | Writer::Traffic => true,
+        Writer::Agent => {
+            matches!(
+                kind,
+                "plan.proposed"
+                    | "step.completed"
+                    | "step.faulted"
+                    | "question.asked"
+                    | "budget.short"
+                    | "agent.halted"
+            )
+        }
+        // Every answer of the brain, whoever asked: for what it cost.
+        Writer::Brain => matches!(tail, Tail::Answer { .. }),
+        Writer::Timer => tail.is_for(Writer::Control),
+        _ => false,
     }
 }

@@ -4,16 +4,12 @@
 use async_nats::{HeaderMap, Message};
 use streams::record::Record;
 
-/// Headers that a direct get adds behind the stored ones.
-const ADDED: [&str; 7] = [
-    "Nats-Stream",
-    "Nats-Subject",
-    "Nats-Sequence",
-    "Nats-Time-Stamp",
-    "Nats-Num-Pending",
-    "Nats-Last-Sequence",
-    "Nats-UpTo-Sequence",
-];
+/// Headers that a direct get adds behind the stored ones: no more than these, or a forged header
+/// would pass for the server's, and the event for sound, on this way of reading and on no other.
+const ADDED: [&str; 4] = ["Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"];
+/// The same of one with many answers.
+const ADDED_IN_A_BATCH: [&str; 6] =
+    ["Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Num-Pending", "Nats-Last-Sequence"];
 
 /// An answer to a direct get.
 pub enum Direct {
@@ -34,6 +30,15 @@ pub enum Direct {
 
 /// Only a message with the server's `Nats-Subject` is a stored one; a status has none.
 pub fn of_direct_get(message: Message) -> Direct {
+    read(message, &ADDED)
+}
+
+/// The same, of a get that asked for many.
+pub fn of_batch(message: Message) -> Direct {
+    read(message, &ADDED_IN_A_BATCH)
+}
+
+fn read(message: Message, added: &[&str]) -> Direct {
     let headers = message.headers.unwrap_or_default();
     let last = |name: &str| headers.get_last(name).map(|value| value.as_str());
     let number = |name: &str| last(name).and_then(|n| n.parse().ok()).unwrap_or(0);
@@ -49,7 +54,7 @@ pub fn of_direct_get(message: Message) -> Direct {
         return Direct::Error("an answer without a sequence".into());
     };
     let subject = subject.to_string();
-    let record = Record { seq, subject, headers: stored(&headers, &ADDED), payload: message.payload };
+    let record = Record { seq, subject, headers: stored(&headers, added), payload: message.payload };
     Direct::Record { record, before: number("Nats-Last-Sequence") }
 }
 

@@ -6,22 +6,39 @@ use nats::{
     server::{Managed, Options, Places, find},
     setup,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tempfile::TempDir;
 
 /// A set-up server in a folder that goes with it.
 pub struct Server {
     pub managed: Managed,
-    _dir: TempDir,
+    binary: PathBuf,
+    dir: TempDir,
 }
 
 impl Server {
     pub async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let managed = Managed::start(Options::new(dir.path(), &binary().await)).await.unwrap();
+        let options = Options::new(dir.path(), &binary().await);
+        let binary = options.binary.clone();
+        let managed = Managed::start(options).await.unwrap();
         let admin = managed.connect("setup").await.unwrap();
         setup::ensure(&admin).await.unwrap();
-        Self { managed, _dir: dir }
+        Self { managed, binary, dir }
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The server's program.
+    pub fn binary(&self) -> &Path {
+        &self.binary
     }
 
     pub async fn user(&self, name: &str) -> User {

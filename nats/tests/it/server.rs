@@ -186,11 +186,14 @@ fn reference() -> String {
 #[test]
 fn the_reference_configuration_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("nats-server.conf");
-    if std::env::var_os("UPDATE").is_some() {
+    if std::env::var("STAGE7_REGENERATE").is_ok_and(|value| value == "1") {
         fs::write(&path, reference()).unwrap();
     }
     let checked_in = fs::read_to_string(&path).unwrap();
-    assert!(checked_in == reference(), "nats/nats-server.conf is stale: UPDATE=1 cargo test -p nats reference");
+    assert!(
+        checked_in == reference(),
+        "nats/nats-server.conf is stale: STAGE7_REGENERATE=1 cargo test -p nats reference"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,7 +42,7 @@ pub struct User {
     pub name: &'static str,
     pub zone: Zone,
     pub about: &'static str,
-    /// Its name as a micro-service.
+    /// Its name as a micro-service; empty for what is none.
     pub service: &'static str,
     /// Whose messages it may take.
     pub consumers: &'static [&'static str],
@@ -73,7 +73,7 @@ impl User {
     pub fn may_publish(&self) -> Option<Vec<String>> {
         let grants = self.grants?;
         let mut all: Vec<String> = grants.publish.iter().copied().flatten().map(ToString::to_string).collect();
-        if !all.iter().any(|s| s == "$SRV.PING") {
+        if !self.service.is_empty() && !all.iter().any(|s| s == "$SRV.PING") {
             all.push(format!("$SRV.PING.{}", self.service));
         }
         for consumer in self.takes() {
@@ -89,8 +89,10 @@ impl User {
         let service = self.service;
         let mut all = vec![format!("{}.>", self.inbox())];
         all.extend(grants.subscribe.iter().map(ToString::to_string));
-        all.extend(["$SRV.PING", "$SRV.INFO", "$SRV.STATS"].map(String::from));
-        all.extend([format!("$SRV.*.{service}"), format!("$SRV.*.{service}.>")]);
+        if !service.is_empty() {
+            all.extend(["$SRV.PING", "$SRV.INFO", "$SRV.STATS"].map(String::from));
+            all.extend([format!("$SRV.*.{service}"), format!("$SRV.*.{service}.>")]);
+        }
         Some(all)
     }
 
@@ -139,9 +141,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_but_setup_and_sys_is_unbounded_in_the_trusted_zones() {
+    fn nobody_but_setup_is_unbounded_in_the_trusted_zones() {
         for user in USERS.iter().filter(|u| u.grants.is_none() && !Zone::EFFECTS.contains(&u.zone)) {
-            assert!(["setup", "sys"].contains(&user.name), "{}", user.name);
+            assert_eq!(user.name, "setup");
         }
     }
 

@@ -1,6 +1,10 @@
-//! The hand-written binary codec of the log held against the CloudEvents SDK, word by word.
+//! The hand-written binary codec of the log held against the CloudEvents SDK, word by word; and the
+//! documents that are generated from the tables.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod document;
+mod yaml;
 
 use schemas::{
     Event, EventId, Fact, MissionId, Time, Writer, cloudevent,

@@ -30,21 +30,7 @@ impl Decider for Agents {
     type State = State;
 
     fn folds(writer: Writer, kind: &str, tail: &Tail) -> bool {
-        match writer {
-            Writer::Agent => true,
-            Writer::Control => !kind.starts_with("timer."),
-            Writer::User => matches!(
-                kind,
-                "question.answered"
-                    | "question.dismissed"
-                    | "message.said"
-                    | "budget.raised"
-                    | "file.added"
-                    | "file.removed"
-                    | "decider.retried"
-            ),
-            _ => tail.is_for(Writer::Agent),
-        }
+        streams::agent::folds(writer, kind, tail)
     }
 
     fn evolve(state: &mut State, event: &Event) {

@@ -31,24 +31,7 @@ impl Decider for Control {
     type State = State;
 
     fn folds(writer: Writer, kind: &str, tail: &Tail) -> bool {
-        match writer {
-            Writer::User | Writer::Control | Writer::Traffic => true,
-            Writer::Agent => {
-                matches!(
-                    kind,
-                    "plan.proposed"
-                        | "step.completed"
-                        | "step.faulted"
-                        | "question.asked"
-                        | "budget.short"
-                        | "agent.halted"
-                )
-            }
-            // Every answer of the brain, whoever asked: for what it cost.
-            Writer::Brain => matches!(tail, Tail::Answer { .. }),
-            Writer::Timer => tail.is_for(Writer::Control),
-            _ => false,
-        }
+        streams::control::folds(writer, kind, tail)
     }
 
     fn evolve(state: &mut State, event: &Event) {

@@ -14,7 +14,19 @@ pub const USERS: [User; 9] = [
         about: "reload and statistics, for the program that manages the server",
         service: "",
         consumers: &[],
-        grants: None,
+        // Not all that its account holds: that account may purge every other's streams.
+        grants: Some(Grants {
+            publish: &[&[
+                "$SYS.REQ.SERVER.*.RELOAD",
+                "$SYS.REQ.SERVER.PING",
+                "$SYS.REQ.SERVER.PING.CONNZ",
+                "$SYS.REQ.SERVER.PING.HEALTHZ",
+                "$SYS.REQ.SERVER.PING.JSZ",
+                "$SYS.REQ.SERVER.PING.STATSZ",
+                "$SYS.REQ.SERVER.PING.VARZ",
+            ]],
+            subscribe: &[],
+        }),
     },
     User {
         name: "setup",

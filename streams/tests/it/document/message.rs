@@ -1,0 +1,201 @@
+//! `components/messages`: one for each word, with its samples, and those that are no words.
+
+use super::schema::sentence;
+use crate::{event, samples};
+use schemas::{
+    Fault, Tenant, Time, Value, Writer,
+    cloudevent::goal,
+    fact::{WORDS, ce_type},
+    goal::TYPE,
+    value::sha256,
+};
+use serde_json::{Map, json};
+use streams::{
+    record::Record,
+    registry::{self, LISTED, Listed, REGISTERED},
+    submission::{REFUSED, Refusal, Refused},
+};
+
+/// The attributes of an event, in its headers.
+pub const EXTENSIONS: [(&str, &str); 13] = [
+    ("specversion", "Always 1.0."),
+    (
+        "id",
+        "UUIDv5 of mission, writer, word, entity and count, as 32 hexadecimal digits: the same decision made twice is the same event.",
+    ),
+    ("type", "io.stage7.{noun}.{verb}.v1"),
+    ("source", "/stage7/{tenant}/{writer}"),
+    ("time", "When it was appended."),
+    ("correlationid", "The mission."),
+    ("causationid", "The event that led to this one."),
+    ("basis", "The log sequence that the decision rests on."),
+    ("part", "Which word of the decision, k/n."),
+    ("workerversion", "The first 8 characters of the version of the worker that said it."),
+    ("traceparent", "W3C trace context."),
+    ("authid", "The person, where one acted; percent-encoded."),
+    ("dataref", "Where data over 64 KiB lies: urn:stage7:artifact:{sha256}:{bytes}."),
+];
+
+/// The samples of a word, as `(variant, data)`.
+pub fn examples(kind: &str) -> Vec<(String, Value)> {
+    let mut all: Vec<_> = samples()
+        .into_iter()
+        .filter(|(_, fact)| fact.kind() == kind)
+        .map(|(name, fact)| {
+            let variant = name.split_once(".v1").unwrap().1.trim_start_matches('.').to_string();
+            (if variant.is_empty() { "full".into() } else { variant }, fact.to_value())
+        })
+        .collect();
+    all.sort_by_key(|(variant, _)| (variant != "full", variant.clone()));
+    all
+}
+
+pub fn all() -> Map<String, Value> {
+    let mut all = Map::new();
+    for word in WORDS {
+        let (_, fact) = samples().into_iter().find(|(_, fact)| fact.kind() == word.kind).unwrap();
+        let record = Record::encode(&event(fact, word.writers[0], true));
+        let headers: Map<String, Value> =
+            record.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
+        let examples: Vec<_> = examples(word.kind)
+            .into_iter()
+            .map(|(name, payload)| json!({"name": name, "headers": headers, "payload": payload}))
+            .collect();
+        all.insert(
+            word.kind.into(),
+            json!({
+                "name": word.ce_type(),
+                "title": word.kind,
+                "summary": sentence(word.kind),
+                "contentType": "application/json",
+                "headers": envelope(&word.ce_type()),
+                "payload": reference(word.kind),
+                "examples": examples,
+            }),
+        );
+    }
+    for (name, message) in others() {
+        all.insert(name.into(), message);
+    }
+    all
+}
+
+fn envelope(ce_type: &str) -> Value {
+    json!({"allOf": [
+        {"$ref": "#/components/schemas/Envelope"},
+        {"type": "object", "properties": {"ce-type": {"const": ce_type}}},
+    ]})
+}
+
+fn reference(schema: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{schema}")})
+}
+
+fn others() -> Vec<(&'static str, Value)> {
+    let event = |title: &str, ce_type: &str, summary: &str, payload: &str, example: &Value| {
+        json!({"name": ce_type, "title": title, "summary": summary, "contentType": "application/json",
+            "headers": envelope(ce_type), "payload": reference(payload), "examples": [{"name": "full", "payload": example}]})
+    };
+    let plain = |title: &str, summary: &str, payload: &str, example: Value| {
+        json!({"name": title, "title": title, "summary": summary, "contentType": "application/json",
+            "payload": reference(payload), "examples": [{"name": "full", "payload": example}]})
+    };
+    let bytes = |title: &str, summary: &str| {
+        json!({"name": title, "title": title, "summary": summary, "contentType": "application/octet-stream",
+            "payload": {"type": "string", "format": "binary"}})
+    };
+    let tenant = Tenant::default();
+    let asked = json!({"goal": "Count the words in README.md", "files": [{"name": "README.md", "data_base64": "dG8gYmUgb3Igbm90IHRvIGJl"}]});
+    let submitted = goal("/me", "1", &asked);
+    let refusal =
+        Refusal::of_faults("invalid_goal", vec![Fault::new("/goal", "must be a text that says what is wanted")]);
+    let refused = Refused::new(refusal.clone(), &[], submitted.to_string().as_bytes());
+    let refused = refused.record(&tenant, 7, Time(1_772_442_904_250)).payload;
+    let refused: Value = serde_json::from_slice(&refused).unwrap();
+    let verb = json!({"name": "WORD_FREQUENCY", "version": "1.0.0", "description": "Counts words.", "input": {"type": "object"},
+        "output": {"type": "object"}, "runner": "capability", "runtime": "python"});
+    let plugin: registry::Plugin =
+        serde_json::from_value(json!({"verb": verb, "digest": sha256(b"plugin"), "state": "enabled"})).unwrap();
+    let listed = Listed { verbs: ["WORD_FREQUENCY".to_string()].into() };
+    let mission = "0af7651916cd43dd8448eb211c80319c";
+    let timer = json!({"tenant": "default", "mission": mission, "requester": Writer::Agent.as_str(), "timer": mission,
+        "at": Time(1_772_442_904_250).to_string(), "traceparent": null});
+    vec![
+        ("goal.submitted", event("goal.submitted", TYPE, "A goal, from a person or a program.", "goal", &asked)),
+        (
+            "goal.refused",
+            event("goal.refused", REFUSED, "A goal that was refused, with the reason.", "Refused", &refused),
+        ),
+        (
+            REGISTERED,
+            event(
+                REGISTERED,
+                &ce_type(REGISTERED),
+                "A verb, and whether it can be used.",
+                "Registered",
+                &json!(plugin),
+            ),
+        ),
+        (
+            LISTED,
+            event(
+                LISTED,
+                &ce_type(LISTED),
+                "All verbs of one writer; only what is on its last list counts.",
+                "Listed",
+                &json!(listed),
+            ),
+        ),
+        ("timer", plain("timer", "A timer, as it lies in its schedule and as it comes due.", "Timer", timer)),
+        ("chunk", bytes("chunk", "At most 128 KiB of a file.")),
+        (
+            "line",
+            json!({"name": "line", "title": "line", "summary": "A model's tokens or a plugin's log line, as they come; stored nowhere.",
+            "contentType": "text/plain", "payload": {"type": "string"}, "examples": [{"name": "token", "payload": "to be or"}]}),
+        ),
+        (
+            "measurement",
+            json!({"name": "measurement", "title": "measurement", "summary": "A measurement of a worker.", "payload": {}}),
+        ),
+        (
+            "stored",
+            plain(
+                "stored",
+                "JetStream's acknowledgement: it is safe.",
+                "Acknowledged",
+                json!({"stream": "GOALS", "seq": 7}),
+            ),
+        ),
+        (
+            "submitted",
+            plain(
+                "submitted",
+                "The mission that the goal will be.",
+                "Submitted",
+                json!({"mission": mission, "subject": format!("stage7.view.default.{mission}.>")}),
+            ),
+        ),
+        ("said", plain("said", "The word is in the log.", "Said", json!({"seq": 12, "id": mission}))),
+        ("kept", plain("kept", "The stored bytes are the ones that were sent.", "Kept", json!({"ok": true}))),
+        (
+            "question",
+            plain("question", "What a person wants to know.", "Question", json!({"mission": mission, "after": 0})),
+        ),
+        ("answer", plain("answer", "What was asked for.", "Answer", json!({"events": [], "last": 12}))),
+        (
+            "empty",
+            json!({"name": "empty", "title": "empty", "summary": "Nothing: the subject says it all.", "payload": {}}),
+        ),
+        (
+            "order",
+            json!({"name": "order", "title": "order", "summary": "What isn't about one mission: reserved, nothing answers yet.", "payload": {"type": "object"}}),
+        ),
+        (
+            "refusal",
+            json!({"name": "refusal", "title": "refusal", "summary": "A request that was not granted; the header Stage7-Error holds its code.",
+            "contentType": "application/json", "payload": reference("Refusal"),
+            "headers": {"type": "object", "properties": {"Stage7-Error": {"type": "string"}}, "required": ["Stage7-Error"]},
+            "examples": [{"name": "full", "headers": {"Stage7-Error": "invalid_goal"}, "payload": refusal}]}),
+        ),
+    ]
+}
