@@ -3,7 +3,7 @@
 use crate::{Entry, History};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use schemas::{
-    Fact, Value,
+    Fact, MissionId, Tenant, Value,
     cloudevent::{Unreadable, from_structured},
     value,
 };
@@ -34,10 +34,22 @@ impl History {
     /// its hash says.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         let (mut events, mut artifacts) = (Vec::new(), Artifacts::new());
-        let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
-        for (text, line) in lines {
-            let value: Value =
-                serde_json::from_str(text).map_err(|error| Malformed { line, why: format!("not JSON: {error}") })?;
+        // Some editors put a mark before everything.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let whole = text.ends_with('\n');
+        let mut lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()).peekable();
+        while let Some((text, line)) = lines.next() {
+            let last = lines.peek().is_none() && !whole;
+            let value: Value = serde_json::from_str(text).map_err(|error| Malformed {
+                line,
+                why: match last && error.is_eof() {
+                    true => "it ends in the middle: the file was cut off; export the mission again".into(),
+                    false => format!("not JSON ({error}): an export has one CloudEvent a line"),
+                },
+            })?;
+            if !value.is_object() {
+                return Err(Malformed { line, why: "no JSON object: an export has one CloudEvent a line".into() });
+            }
             if value["type"] == ARTIFACT {
                 let (sha256, bytes) = artifact(&value).map_err(|why| Malformed { line, why })?;
                 artifacts.insert(sha256, bytes);
@@ -46,15 +58,17 @@ impl History {
             }
         }
         let mut history = Self::default();
+        let mut of = None;
         for (line, mut value) in events {
             let entry = attach(&mut value, &artifacts).and_then(|()| entry(&value, &artifacts));
-            let entry = entry.and_then(|entry| history.follows(entry));
+            let entry = entry.and_then(|entry| history.follows(&entry, &mut of).map(|()| entry));
             history.entries.push(entry.map_err(|why| Malformed { line, why })?);
         }
         Ok(history)
     }
 
-    fn follows(&self, entry: Entry) -> Result<Entry, String> {
+    /// Does the entry come next, and is it of the same mission?
+    fn follows(&self, entry: &Entry, of: &mut Option<(Tenant, MissionId)>) -> Result<(), String> {
         let before = self.entries.last().map_or(0, Entry::seq);
         if entry.seq() <= before {
             return Err(format!(
@@ -62,12 +76,15 @@ impl History {
                 entry.seq()
             ));
         }
-        if let (Entry::Event(event), Some(first)) = (&entry, self.events().next())
-            && event.mission != first.mission
-        {
-            return Err(format!("an event of mission {}, in an export of {}", event.mission, first.mission));
+        let Entry::Event(event) = entry else { return Ok(()) };
+        let (tenant, mission) = of.get_or_insert_with(|| (event.tenant.clone(), event.mission));
+        if event.mission != *mission {
+            return Err(format!("an event of mission {}, in an export of {mission}", event.mission));
         }
-        Ok(entry)
+        if event.tenant != *tenant {
+            return Err(format!("an event of tenant {}, in an export of tenant {tenant}", event.tenant));
+        }
+        Ok(())
     }
 }
 

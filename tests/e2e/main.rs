@@ -18,6 +18,7 @@ mod plan;
 mod process;
 mod python;
 mod random;
+mod recording;
 mod stage7;
 mod user;
 mod wait;
