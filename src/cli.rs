@@ -185,11 +185,11 @@ pub enum Mission {
     Export { id: String },
 }
 
-/// A MISSION is a mission's id, the beginning of one, or a file that `mission export` wrote.
 #[derive(Debug, Subcommand)]
 pub enum Replay {
     /// The mission as it stood at a moment [default: the last event]
     Show {
+        /// A mission's id, the beginning of one, or a file that `mission export` wrote.
         mission: String,
         #[command(flatten)]
         at: At,
@@ -207,6 +207,7 @@ pub enum Replay {
     },
     /// How two missions differ, or two moments of one; ids and times aside.
     Diff {
+        /// A mission, by its id or as a file.
         a: String,
         /// The other mission [default: A itself]
         b: Option<String>,
@@ -236,6 +237,7 @@ pub struct At {
 
 #[derive(Debug, Args)]
 pub struct Steps {
+    /// A mission's id, the beginning of one, or a file that `mission export` wrote.
     pub mission: String,
     /// The first event that is shown, by its sequence.
     #[arg(long, value_name = "SEQ", default_value_t = 0)]

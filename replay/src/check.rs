@@ -57,7 +57,8 @@ pub fn check<D: Decider>(history: &History) -> Report {
             None
         };
         if let Some(message) = impossible {
-            report.differ(Kind::Basis, (first.seq, basis), message, Some(first), None);
+            let due = fold.to(basis).and_then(|()| fold.decide()).unwrap_or_default();
+            report.differ(Kind::Basis, (first.seq, basis), message, Some(first), due.first());
         } else {
             report.decisions += 1;
             match fold.to(basis).and_then(|()| fold.decide()) {

@@ -105,3 +105,59 @@ fn record(stage7: &Stage7, folder: &Path, name: &str, mission: &str) {
     }
     fs::write(folder.join(format!("{name}.jsonl")), exported).unwrap();
 }
+
+/// The command beside the recordings: nobody runs, nobody is asked.
+#[test]
+fn recorded_files_are_shown_walked_checked_and_compared() {
+    let stage7 = Stage7::prepared(Layout::One, &[]);
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("replay/recordings");
+    let file = |name: &str| kept.join(format!("{name}.jsonl")).to_str().unwrap().to_string();
+    let run = |args: &[&str]| stage7.ended(stage7.command(args, &stage7.path("client")));
+    let (retry, question) = (file("retry"), file("question"));
+
+    let shown = run(&["replay", "show", &retry, "--step", "read", "--json"]).code(0).line();
+    assert_eq!(shown["steps"][1]["status"], "completed", "{shown}");
+    let time = shown["updated"].as_str().unwrap();
+    assert_eq!(run(&["replay", "show", &retry, "--time", time, "--json"]).code(0).line()["updated"], time);
+    for (args, told) in [
+        (["--step", "raed"], "read, copy"),
+        (["--at", "1"], "begins later"),
+        (["--time", "2001-01-01T00:00:00Z"], "begins later"),
+        (["--time", "noon"], "--time"),
+    ] {
+        let refused = run(&["replay", "show", &retry, args[0], args[1]]).code(2);
+        assert!(refused.stderr.contains(told), "{told}: {}", refused.stderr);
+    }
+
+    let steps = run(&["replay", "step", &question, "--writer", "user", "--json"]).code(0).lines();
+    assert_eq!(
+        steps.iter().map(|step| step["word"].clone()).collect::<Vec<_>>(),
+        ["message.said", "question.answered"]
+    );
+    assert!(steps[1]["changes"].to_string().contains("\"was\":\"waiting\",\"value\":\"running\""), "{}", steps[1]);
+    let listed = run(&["replay", "step", &question]).code(0).stdout;
+    assert!(listed.contains("steps/which/status \"waiting\" → \"running\"") && !listed.contains('\u{1b}'), "{listed}");
+    run(&["replay", "step", &question, "--from", "999999"]).code(2);
+
+    assert_eq!(run(&["replay", "diff", &retry, "--json"]).code(0).line()["differences"], 0);
+    let apart = run(&["replay", "diff", &retry, &question, "--json"]).code(1).lines();
+    assert!(apart.iter().any(|apart| apart["path"] == "/steps/which"), "{apart:?}");
+    assert!(run(&["replay", "diff", &retry]).code(0).stdout.contains("no difference"));
+
+    let all = run(&["replay", "check", kept.to_str().unwrap(), "--json"]).code(0).lines();
+    assert_eq!(all.last().unwrap()["missions"], 13);
+    // A folder below with one that was altered, one that was cut off, and one that is whole.
+    let text = fs::read_to_string(&question).unwrap();
+    let altered = stage7.file("mixed/deep/altered.jsonl", text.replace("Which colour?\",\"type", "Which?\",\"type"));
+    assert_ne!(fs::read_to_string(altered).unwrap(), text);
+    stage7.file("mixed/cut-off.jsonl", &text[..text.len() / 2]);
+    stage7.file("mixed/whole.jsonl", &text);
+    let mixed = stage7.path("client/mixed");
+    let told = run(&["replay", "check", mixed.to_str().unwrap()]).code(1);
+    assert!(told.stdout.contains("text  recorded \"Which?\", decided \"Which colour?\""), "{}", told.stdout);
+    assert!(told.stdout.contains("2 missions") && told.stdout.contains("1 not readable"), "{}", told.stdout);
+    assert!(told.stderr.contains("cut-off.jsonl: line ") && told.stderr.contains("cut off"), "{}", told.stderr);
+    run(&["replay", "check", "mixed/cut-off.jsonl"]).code(2);
+    run(&["replay", "check", "client/nothing.jsonl"]).code(2);
+    run(&["replay", "check"]).code(2);
+}
