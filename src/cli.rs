@@ -198,15 +198,70 @@ pub enum Mission {
 
 #[derive(Debug, Subcommand)]
 pub enum Replay {
-    /// The mission as it stood at an event; ID, or a file that `mission export` wrote.
+    /// The mission as it stood at a moment [default: the last event]
     Show {
+        /// A mission's id, the beginning of one, or a file that `mission export` wrote.
         mission: String,
-        /// The sequence up to which events count [default: all]
+        #[command(flatten)]
+        at: At,
+    },
+    /// Its events one by one, with what each changed.
+    Step(Steps),
+    /// Makes each recorded decision again with this version, and tells the differences.
+    Check {
+        /// Missions, files that `mission export` wrote, and folders of such files.
+        #[arg(value_name = "MISSION|PATH", required_unless_present = "live")]
+        what: Vec<String>,
+        /// All missions of the running system.
+        #[arg(long)]
+        live: bool,
+    },
+    /// How two missions differ, or two moments of one; ids and times aside.
+    Diff {
+        /// A mission, by its id or as a file.
+        a: String,
+        /// The other mission [default: A itself]
+        b: Option<String>,
+        /// The event of A up to which events count [default: all]
         #[arg(long, value_name = "SEQ")]
         at: Option<u64>,
+        /// The same for B.
+        #[arg(long, value_name = "SEQ")]
+        at_b: Option<u64>,
     },
-    /// Makes each of its decisions again with this version, and tells the differences.
-    Check { mission: String },
+}
+
+/// A moment of a mission's life.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct At {
+    /// The event up to which events count, by its sequence.
+    #[arg(long, value_name = "SEQ")]
+    pub at: Option<u64>,
+    /// A time like 2026-01-31T12:00:00Z.
+    #[arg(long, value_name = "T")]
+    pub time: Option<schemas::Time>,
+    /// When this step ended, or changed last.
+    #[arg(long, value_name = "STEP")]
+    pub step: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Steps {
+    /// A mission's id, the beginning of one, or a file that `mission export` wrote.
+    pub mission: String,
+    /// The first event that is shown, by its sequence.
+    #[arg(long, value_name = "SEQ", default_value_t = 0)]
+    pub from: u64,
+    /// The last one.
+    #[arg(long, value_name = "SEQ", default_value_t = u64::MAX, hide_default_value = true)]
+    pub to: u64,
+    /// Only what this writer said: control, agent, brain, capability, timer, user.
+    #[arg(long, value_name = "W")]
+    pub writer: Option<schemas::Writer>,
+    /// One event at a time, forth and back.
+    #[arg(long, short)]
+    pub interactive: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,12 +1,14 @@
 //! What a person, or a program, sees of a mission as it goes on.
 
 mod line;
+mod paint;
 
-pub use line::{clean, say, to_stderr, to_stdout};
+pub use line::{clean, say, to_stderr, to_stdout, took};
 pub(crate) use line::{err, out};
+pub use paint::Paint;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use line::{size, took};
+use line::size;
 use schemas::{MissionId, Value};
 use serde_json::json;
 use std::{

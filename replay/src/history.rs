@@ -4,8 +4,8 @@ use nats::{
     decider::{Catalogues, attach},
     log::{Log, ReadError},
 };
-use schemas::{Event, Fact, MissionId, Tenant};
-use streams::{record::Decoded, subject};
+use schemas::{Event, Fact, MissionId, Tenant, Writer};
+use streams::{overview::Overview, record::Decoded, subject};
 
 /// A mission's log.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -28,6 +28,14 @@ impl Entry {
         match self {
             Self::Event(event) => event.seq,
             Self::Passed(seq) => *seq,
+        }
+    }
+
+    /// Adds it to what is known of its mission.
+    pub(crate) fn fold(&self, overview: &mut Overview) {
+        match self {
+            Self::Event(event) => overview.evolve(event),
+            Self::Passed(seq) => overview.pass(*seq),
         }
     }
 }
@@ -64,5 +72,30 @@ impl History {
             Entry::Event(event) => Some(event.as_ref()),
             Entry::Passed(_) => None,
         })
+    }
+
+    /// The hash of the catalogue that the mission was created with, if it is not at hand.
+    pub(crate) fn lacks_catalogue(&self) -> Option<&str> {
+        self.events()
+            .find_map(|event| match &event.fact {
+                Fact::MissionCreated(created) => Some(&created.catalogue),
+                _ => None,
+            })
+            .filter(|catalogue| catalogue.content.is_none())
+            .map(|catalogue| catalogue.reference.sha256.as_str())
+    }
+
+    /// What a decider said when it gave the mission up, unless somebody had it tried again since.
+    pub(crate) fn stuck(&self, writer: Writer) -> Option<String> {
+        let mut stuck = None;
+        for event in self.events() {
+            match &event.fact {
+                Fact::DeciderStuck(said) if event.writer == writer => stuck = Some(said.message.clone()),
+                Fact::DeciderRetried(said) if said.decider == writer => stuck = None,
+                _ if event.writer == writer => stuck = None,
+                _ => {}
+            }
+        }
+        stuck
     }
 }

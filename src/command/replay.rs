@@ -1,68 +1,72 @@
 //! `stage7 replay …`: what a mission was, from its log alone.
 
-use super::mission::{export, show};
+mod check;
+mod diff;
+mod source;
+mod step;
+
+use super::mission::show;
 use crate::{
-    cli::Replay,
+    cli::{At, Replay},
     config::Config,
     exit::{Code, Error},
-    home,
-    mission::resolve,
-    progress::{clean, out, say},
+    progress::say,
 };
-use replay::{History, Report};
+use ::replay::Moment;
+use schemas::Value;
 use serde_json::json;
-use std::{fs, path::Path};
+use source::Source;
+
+/// Characters of a value that are shown.
+const SHORT: usize = 72;
 
 pub async fn run(config: &Config, asked: Replay, json: bool) -> Result<Code, Error> {
+    let mut source = Source::new(config, json);
     match asked {
         Replay::Show { mission, at } => {
-            let now = replay::show(&history(config, &mission, json).await?, at);
-            if now.id.is_none() {
-                return Err(Error::usage(format!("--at {}: the mission begins later", at.unwrap_or_default())));
-            }
+            let history = source.history(&mission).await?;
+            let seq = history.seq(&moment(at)).map_err(|why| Error::usage(format!("{mission}: {why}")))?;
+            let now = ::replay::show(&history, Some(seq));
             match json {
                 true => say(&json!(now)),
                 false => show::print(&now),
             }
             Ok(Code::Completed)
         }
-        Replay::Check { mission } => {
-            let reports = replay::check_all(&history(config, &mission, json).await?);
-            reports.iter().for_each(|report| tell(report, json));
-            let differs = reports.iter().any(|report| !report.differences.is_empty());
-            Ok(if differs { Code::Failed } else { Code::Completed })
+        Replay::Step(asked) => step::run(&source.history(&asked.mission).await?, &asked, json),
+        Replay::Check { what, live } => check::run(&mut source, &what, live, json).await,
+        Replay::Diff { a, b, at, at_b } => {
+            let histories = [source.history(&a).await?, source.history(b.as_ref().unwrap_or(&a)).await?];
+            let name = |which: &str, why: ::replay::NoSuchMoment| Error::usage(format!("{which}: {why}"));
+            let seqs = [
+                histories[0].seq(&at.map_or(Moment::End, Moment::At)).map_err(|why| name(&a, why))?,
+                histories[1]
+                    .seq(&at_b.map_or(Moment::End, Moment::At))
+                    .map_err(|why| name(b.as_ref().unwrap_or(&a), why))?,
+            ];
+            Ok(diff::run(&histories, seqs, json))
         }
     }
 }
 
-fn tell(report: &Report, json: bool) {
-    let Report { decider, decisions, events, differences } = report;
-    if json {
-        say(&json!(report));
-        return;
-    }
-    out!("{decider}: {decisions} decisions, {events} events, {} differences", differences.len());
-    for difference in differences {
-        out!("  at {} (basis {}): {}", difference.at, difference.basis, clean(&difference.message));
-        out!("    recorded {}\n    decided  {}", difference.recorded, difference.decided);
+fn moment(at: At) -> Moment {
+    match at {
+        At { at: Some(seq), .. } => Moment::At(seq),
+        At { time: Some(time), .. } => Moment::Time(time),
+        At { step: Some(step), .. } => Moment::Step(step),
+        _ => Moment::End,
     }
 }
 
-/// From a file that is there, else of the mission that the text means.
-async fn history(config: &Config, mission: &str, json: bool) -> Result<History, Error> {
-    let path = Path::new(mission);
-    let text = if path.exists() {
-        fs::read_to_string(path).map_err(|error| Error::usage(format!("{mission}: {error}")))?
-    } else {
-        let home = home::find(config, &super::note(json)).await?;
-        let mut text = String::new();
-        export::lines(&home.client, resolve(&home.client, mission).await?, |line| text.push_str(&format!("{line}\n")))
-            .await?;
-        text
-    };
-    let history = History::parse(&text).map_err(|error| Error::usage(format!("{mission}: {error}")))?;
-    if history.entries.is_empty() {
-        return Err(Error::usage(format!("{mission}: holds no events of a mission")));
+/// A value in a line; bytes that travel by reference by their size.
+fn value(value: &Value) -> String {
+    if let Some(large) = schemas::value::Ref::from_value(value) {
+        return format!("({} bytes of {})", large.size, large.media_type);
     }
-    Ok(history)
+    show::short_to(SHORT, &value.to_string())
+}
+
+/// A JSON Pointer as people read it: without the first slash, and codes as what they stand for.
+fn path(pointer: &str) -> String {
+    pointer.trim_start_matches('/').replace("~1", "/").replace("~0", "~")
 }

@@ -100,9 +100,22 @@ impl Export {
     /// its hash says.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         let (mut events, mut export) = (Vec::new(), Self::default());
-        for (text, line) in text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()) {
+        // Some editors put a mark before everything.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let whole = text.ends_with('\n');
+        let mut lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()).peekable();
+        while let Some((text, line)) = lines.next() {
             let malformed = |why: String| Malformed { line, why };
-            let value: Value = serde_json::from_str(text).map_err(|error| malformed(format!("not JSON: {error}")))?;
+            let last = lines.peek().is_none() && !whole;
+            let value: Value = serde_json::from_str(text).map_err(|error| {
+                malformed(match last && error.is_eof() {
+                    true => "it ends in the middle: the file was cut off; export the mission again".into(),
+                    false => format!("not JSON ({error}): an export has one CloudEvent a line"),
+                })
+            })?;
+            if !value.is_object() {
+                return Err(malformed("no JSON object: an export has one CloudEvent a line".into()));
+            }
             if value["type"] == ARTIFACT {
                 let (sha256, bytes) = artifact(&value).map_err(malformed)?;
                 export.artifacts.insert(sha256, bytes);
@@ -132,13 +145,14 @@ impl Export {
                 "the event {seq} comes after the event {before}: lines must be in the order of the log"
             ));
         }
-        if let (Some(event), Some(first)) = (&event, self.lines.iter().find_map(|line| line.event.as_ref()))
-            && (event.mission != first.mission || event.tenant != first.tenant)
-        {
-            return Err(format!(
-                "an event of mission {} of {}, in an export of {} of {}",
-                event.mission, event.tenant, first.mission, first.tenant
-            ));
+        if let (Some(event), Some(first)) = (&event, self.lines.iter().find_map(|line| line.event.as_ref())) {
+            let of = first.mission;
+            if event.mission != of {
+                return Err(format!("an event of mission {}, in an export of {of}", event.mission));
+            }
+            if event.tenant != first.tenant {
+                return Err(format!("an event of tenant {}, in an export of tenant {}", event.tenant, first.tenant));
+            }
         }
         Ok(Line { line, seq, value, event })
     }

@@ -6,6 +6,7 @@
 mod attempt;
 mod call;
 mod graph;
+mod list;
 mod mission;
 pub mod question;
 pub mod step;
@@ -13,6 +14,7 @@ pub mod step;
 mod tests;
 
 pub use call::{Call, Cost, Tokens};
+pub use list::List;
 pub use question::Question;
 pub use step::{Failure, Input, Step};
 
@@ -51,18 +53,18 @@ pub struct Overview {
     pub budget: Budget,
     pub cost: Cost,
     /// Calls of models, in the order in which they were asked for.
-    pub calls: Vec<Call>,
+    pub calls: List<Call>,
     /// In the order of the plans; a sub-plan's steps come after those known before.
-    pub steps: Vec<Step>,
+    pub steps: List<Step>,
     pub agents: Vec<Agent>,
     pub questions: Vec<Question>,
     /// The conversation.
-    pub messages: Vec<Message>,
-    pub deliverables: Vec<Deliverable>,
+    pub messages: List<Message>,
+    pub deliverables: List<Deliverable>,
     /// The mission's folder, by path.
     pub files: BTreeMap<String, Ref>,
     /// Plans that were rejected.
-    pub faults: Vec<Rejection>,
+    pub faults: List<Rejection>,
     /// Workers that cannot go on with this mission, and what they say.
     pub stuck: BTreeMap<Writer, String>,
     /// Events in the log.

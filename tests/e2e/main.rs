@@ -27,6 +27,7 @@ mod plan;
 mod process;
 mod python;
 mod random;
+mod recording;
 mod stage7;
 mod stuck;
 mod user;

@@ -5,7 +5,7 @@ use nats::{
     memory::{Memory, Trouble},
 };
 use schemas::{
-    EventId, MissionId, Tenant, Time, Writer,
+    EventId, MissionId, Tenant, Time, Value, Writer,
     catalogue::{Catalogue, Runner, Verb},
     cloudevent::to_structured,
     control::{Attached, GoalEvent, MissionCreated},
@@ -14,7 +14,7 @@ use schemas::{
     value::{Blob, Form},
 };
 use serde_json::json;
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use streams::{overview, subject};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -206,34 +206,6 @@ async fn export(log: &Memory, history: &History) -> Vec<String> {
     lines
 }
 
-/// A difference means that missions in flight would be decided otherwise than before. Where that is
-/// wanted, the recording is made again: `UPDATE=1 cargo test -p replay recording` for this one,
-/// `stage7 mission export` for others.
-#[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "a person asks for another recording")]
-async fn every_recording_is_decided_again_the_same() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings");
-    if std::env::var_os("UPDATE").is_some() {
-        let (log, history) = recorded(0, Trouble::default()).await;
-        let lines = export(&log, &history).await;
-        fs::write(folder.join("four-steps.jsonl"), lines.join("\n") + "\n").expect("it is written");
-    }
-    let mut decisions = 0;
-    for file in fs::read_dir(folder).expect("a folder") {
-        let path = file.expect("a file").path();
-        if path.extension().is_none_or(|ending| ending != "jsonl") {
-            continue;
-        }
-        let history = History::parse(&fs::read_to_string(&path).expect("a text"))
-            .unwrap_or_else(|why| panic!("{}: {why}", path.display()));
-        for report in check_all(&history) {
-            assert_eq!(report.differences, [], "{}, {}", path.display(), report.decider);
-            decisions += report.decisions;
-        }
-    }
-    assert!(decisions > 0, "there are recordings");
-}
-
 #[tokio::test]
 async fn an_export_is_the_same_history() {
     let (log, history) = recorded(0, Trouble::default()).await;
@@ -246,7 +218,7 @@ async fn an_export_is_the_same_history() {
     assert!(matches!(with_newer.entries[1], Entry::Passed(_)));
 
     for (wrong, line, why) in [
-        (format!("{}\n\n{{", lines[0]), 3, "not JSON"),
+        (format!("{}\n\n{{", lines[0]), 3, "cut off"),
         (format!("{}\n{}", lines[1], lines[0]), 2, "in the order of the log"),
         (format!("{}\n{}", lines[0], lines[1].replace(&MISSION.to_string(), &"1".repeat(32))), 2, "in an export of"),
         ("{\"specversion\": \"1.0\"}".into(), 1, "/id"),

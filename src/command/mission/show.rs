@@ -97,8 +97,13 @@ fn value(value: &Value) -> String {
 
 /// One line, cut.
 fn short(text: &str) -> String {
+    short_to(SHORT, text)
+}
+
+/// One line of so many characters at the most.
+pub fn short_to(most: usize, text: &str) -> String {
     let line = clean(text).replace(['\n', '\t'], " ");
-    match line.char_indices().nth(SHORT) {
+    match line.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }

@@ -4,7 +4,7 @@ use schemas::{
     Class, Time, Value,
     plan::{self, Source},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -72,11 +72,20 @@ impl Status {
 }
 
 /// An input: its value, or where it will come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Input {
     From(Source),
     Value(Arc<Value>),
+}
+
+impl<'de> Deserialize<'de> for Input {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        // Serde would take a list of two texts for a source, field by field.
+        let source = Some(&value).filter(|value| value.is_object()).map(Source::deserialize);
+        Ok(source.and_then(Result::ok).map_or_else(|| Self::Value(Arc::new(value)), Self::From))
+    }
 }
 
 /// An attempt that failed.

@@ -353,3 +353,16 @@ fn ten_thousand_steps_fold_in_no_time() {
     log.overview.unblock();
     assert_eq!(log.overview.progress(), (10_000, 10_000), "worked out anew, it is the same");
 }
+
+#[test]
+fn an_input_is_read_back_as_it_was_written() {
+    for (input, is_source) in [
+        (json!({"from": "a", "output": "out"}), true),
+        (json!(["red", "green"]), false),
+        (json!({"from": "a"}), false),
+        (json!("text"), false),
+    ] {
+        let read: Input = serde_json::from_value(input.clone()).unwrap();
+        assert_eq!((matches!(read, Input::From(_)), json!(read)), (is_source, input));
+    }
+}

@@ -1,0 +1,64 @@
+//! Moments of a mission's life, as people name them.
+
+use crate::{Entry, History, Walk};
+use schemas::Time;
+
+/// A moment of a mission's life.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Moment {
+    /// After the last event.
+    End,
+    /// After the event of that log sequence, or the last one before it.
+    At(u64),
+    /// After the last event until then.
+    Time(Time),
+    /// After the event that last changed the step: its end, where it has ended.
+    Step(String),
+}
+
+/// Why a history has no such moment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoSuchMoment {
+    #[error("the mission begins later: its first event is {first}, at {time}")]
+    Early { first: u64, time: Time },
+    #[error("the mission has no step `{step}`; its steps are {}", .known.join(", "))]
+    Step { step: String, known: Vec<String> },
+    #[error("the history has no event that this version knows")]
+    Empty,
+}
+
+impl History {
+    /// The log sequence of a moment.
+    ///
+    /// # Errors
+    /// It is before the mission's first event, or of a step that the mission never had.
+    pub fn seq(&self, moment: &Moment) -> Result<u64, NoSuchMoment> {
+        let first = self.events().next().ok_or(NoSuchMoment::Empty)?;
+        let early = NoSuchMoment::Early { first: first.seq, time: first.time };
+        let last = |seq: Option<u64>| seq.filter(|seq| *seq >= first.seq).ok_or(early);
+        match moment {
+            Moment::End => last(self.entries.last().map(Entry::seq)),
+            Moment::At(at) => last(self.entries.iter().map(Entry::seq).take_while(|seq| seq <= at).last()),
+            Moment::Time(time) => {
+                last(self.events().take_while(|event| event.time <= *time).map(|event| event.seq).last())
+            }
+            Moment::Step(step) => self.changed(step),
+        }
+    }
+
+    fn changed(&self, step: &str) -> Result<u64, NoSuchMoment> {
+        let (mut walk, mut found) = (Walk::new(self), None);
+        while let Some(walked) = walk.next() {
+            if let Some(place) = walk.now.steps.iter().position(|its| its.id == step) {
+                let path = format!("/steps/{place}");
+                let touches =
+                    |at: &str| at.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+                if walked.changes.iter().any(|change| touches(&change.path)) {
+                    found = Some(walked.entry.seq());
+                }
+            }
+        }
+        let known = || walk.now.steps.iter().map(|step| step.id.clone()).collect();
+        found.ok_or_else(|| NoSuchMoment::Step { step: step.into(), known: known() })
+    }
+}
