@@ -11,6 +11,11 @@
 mod alone;
 mod bad;
 mod case;
+#[expect(dead_code, reason = "the goals drawn in `random` use the rest of it")]
+#[path = "../goals/random.rs"]
+mod chance;
+mod kill;
+mod ledger;
 mod log;
 mod model;
 mod openai;
@@ -19,5 +24,7 @@ mod process;
 mod python;
 mod random;
 mod stage7;
+mod standby;
 mod user;
 mod wait;
+mod witness;
