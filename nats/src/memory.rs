@@ -366,7 +366,8 @@ impl Work for Worker {
                 taken.delivered += 1;
                 taken.since = Instant::now();
                 let ack = format!("{}/{}", self.consumer, record.seq);
-                Job { record, delivered: taken.delivered, ack }
+                let stored = record.header("ce-time").and_then(|time| time.parse().ok()).unwrap_or_default();
+                Job { record, stored, delivered: taken.delivered, ack }
             })
         };
         if found.is_none() {

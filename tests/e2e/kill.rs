@@ -1,19 +1,18 @@
 //! `kill -9` of one process after the other, again and again, in the middle of missions of 50 steps.
 
 use crate::{
-    chance::Random,
     ledger::{Execution, Ledger, counted, mark, thought},
     log::Log,
     plan::{after, ask, goal, turns},
+    random::draw::random::Random,
     stage7::{Layout, Stage7, WORKERS},
     user::User,
     wait::within,
-    witness::{Request, Witness, Word, completed, now, requests},
+    witness::{Request, Witness, Word, completed, now, requests, say},
 };
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
-    io::{Write, stderr},
     thread::sleep,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -92,11 +91,6 @@ fn missions_survive_kills_at_any_moment() {
     ));
     assert!(hits * 100 >= kills * 80, "only {hits} of {kills} kills hit while a step ran");
     assert!(worst <= LIMIT.as_millis() as i64, "interrupted work went on after {worst} ms");
-}
-
-/// Past the test harness, which keeps what a passing test prints to itself.
-fn say(line: &str) {
-    writeln!(stderr(), "{line}").unwrap();
 }
 
 /// Fifty steps of three kinds, four or so at a time, each with a mark of its own.

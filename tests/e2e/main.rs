@@ -11,9 +11,6 @@
 mod alone;
 mod bad;
 mod case;
-#[expect(dead_code, reason = "the goals drawn in `random` use the rest of it")]
-#[path = "../goals/random.rs"]
-mod chance;
 mod kill;
 mod ledger;
 mod log;
@@ -25,6 +22,7 @@ mod python;
 mod random;
 mod stage7;
 mod standby;
+mod trouble;
 mod user;
 mod wait;
 mod witness;

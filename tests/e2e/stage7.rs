@@ -14,6 +14,7 @@ use server::Server;
 use std::{
     fs,
     path::PathBuf,
+    process::Command,
     sync::{Arc, Mutex, PoisonError, Weak, atomic::AtomicU64},
 };
 use tempfile::TempDir;
@@ -105,6 +106,17 @@ impl Stage7 {
             }
             Layout::Split => WORKERS.iter().for_each(|(worker, _)| self.run_worker(worker)),
         }
+    }
+
+    /// Starts `up` as the last words of another command, with which it is run.
+    pub fn run_within(&self, program: &str, args: &[&str]) {
+        let data = self.path("data");
+        let up = self.command(&["up", "--data", data.to_str().unwrap()], &self.path("client"));
+        let mut command = Command::new(program);
+        command.args(args).arg(up.get_program()).args(up.get_args()).current_dir(self.path("client"));
+        command.env_clear().envs(up.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let up = command.started(self, "up");
+        self.processes.lock().unwrap().push(up);
     }
 
     /// Starts one worker, where nothing is but its own key.
