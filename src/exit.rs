@@ -118,7 +118,9 @@ impl From<Refusal> for Error {
             "not_yet" | "ended" | "already_paused" | "not_paused" | "not_failed" | "not_stuck" | "closed_question" => {
                 Code::Failed
             }
-            "unavailable" | "internal" | "missing_artifact" | "unknown_file" | "missing_file" => Code::Failed,
+            "unavailable" | "log_full" | "internal" | "missing_artifact" | "unknown_file" | "missing_file" => {
+                Code::Failed
+            }
             _ => Code::Refused,
         };
         let at = if refusal.error.at.is_empty() { String::new() } else { format!("{}: ", refusal.error.at) };

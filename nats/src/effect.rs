@@ -340,7 +340,7 @@ impl<E: Effect> Task<E> {
                     if let Some(ack) = self.place(request.id) {
                         let _ = log.progress(&ack).await;
                     }
-                    tokio::time::sleep(PAUSE).await;
+                    tokio::time::sleep(error.pause()).await;
                 }
             }
         }

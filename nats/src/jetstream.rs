@@ -33,6 +33,8 @@ const READ_BATCH: usize = 1_000;
 
 /// The server's code for a message that is not there.
 const NO_MESSAGE: u64 = 10_043;
+/// How the server says that there is no room; one code stands for this and for other refusals.
+const FULL: [&str; 3] = ["maximum bytes exceeded", "insufficient resources", "resource limits exceeded"];
 
 /// One user's connection to the log.
 #[derive(Clone)]
@@ -169,15 +171,21 @@ fn stream_of(consumer: &str) -> Result<&'static str, ReadError> {
 fn refusal(error: &jetstream::context::PublishError) -> AppendError {
     match error.kind() {
         PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => AppendError::Conflict,
-        PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe | PublishErrorKind::MaxAckPending => {
-            AppendError::Unknown(error.to_string())
-        }
+        // A server whose disk was full stores nothing more, and says nothing either.
+        PublishErrorKind::TimedOut => AppendError::Unknown(format!(
+            "nothing was stored within {TIMEOUT:?}; if it stays so, look whether the server's disk is full \
+             (its own log says so), make room and start it again"
+        )),
+        PublishErrorKind::BrokenPipe | PublishErrorKind::MaxAckPending => AppendError::Unknown(error.to_string()),
         // Nobody answers while the server restarts: the message is lost, or it is not.
         PublishErrorKind::StreamNotFound => AppendError::Unknown(error.to_string()),
         PublishErrorKind::MaxPayloadExceeded => AppendError::Refused(error.to_string()),
         PublishErrorKind::Other => {
             let text = std::error::Error::source(error).map_or_else(|| error.to_string(), |source| source.to_string());
-            AppendError::Refused(text)
+            match FULL.iter().any(|words| text.contains(words)) {
+                true => AppendError::Full(text),
+                false => AppendError::Refused(text),
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use schemas::{Tenant, Time};
+use std::time::Duration;
 use streams::record::Record;
 
 /// An append stands only if the last message under `filter` has this sequence (0: there is none).
@@ -24,9 +25,23 @@ pub enum AppendError {
     /// No answer in time: it may be in the log or not.
     #[error("no answer from the log: {0}")]
     Unknown(String),
-    /// The log said no (full, no right, too large): it is not in the log.
+    /// There is no room for it: it is not in the log, and can be once somebody makes room.
+    #[error("the log is full ({0}): give the stream more bytes, or the server more disk; all goes on by itself then")]
+    Full(String),
+    /// The log said no (no right, too large): it is not in the log.
     #[error("the log refused: {0}")]
     Refused(String),
+}
+
+impl AppendError {
+    /// How long to wait before the next try: what was refused will be refused again until a person
+    /// does something, and asking twenty times a second would only fill the disk with complaints.
+    pub const fn pause(&self) -> Duration {
+        match self {
+            Self::Full(_) | Self::Refused(_) => Duration::from_secs(1),
+            Self::Conflict | Self::Unknown(_) => Duration::from_millis(50),
+        }
+    }
 }
 
 /// A read got no usable answer.
@@ -73,6 +88,8 @@ pub trait Deliveries: Send {
 #[derive(Debug, Clone)]
 pub struct Job {
     pub record: Record,
+    /// When the log took it, by the clock of the server.
+    pub stored: Time,
     /// 1 the first time.
     pub delivered: u64,
     pub ack: String,

@@ -1,5 +1,6 @@
 //! A nats-server of our own: found or fetched, started beside a data directory, kept running.
 
+mod disk;
 pub mod fetch;
 pub mod find;
 mod leftover;

@@ -1,7 +1,7 @@
 //! Goals drawn at random from the clause table, all at once; what comes out was computed here.
 
 #[path = "../goals/draw.rs"]
-mod draw;
+pub mod draw;
 
 use crate::{
     stage7::{Layout, shared},

@@ -14,6 +14,7 @@ use server::Server;
 use std::{
     fs,
     path::PathBuf,
+    process::Command,
     sync::{Arc, Mutex, PoisonError, Weak, atomic::AtomicU64},
 };
 use tempfile::TempDir;
@@ -28,7 +29,7 @@ pub enum Layout {
 }
 
 /// Worker processes, and the NATS user each speaks as.
-const WORKERS: [(&str, &str); 7] = [
+pub const WORKERS: [(&str, &str); 7] = [
     ("mission-control", "control"),
     ("agents", "agent"),
     ("brain", "brain"),
@@ -47,6 +48,8 @@ pub struct Stage7 {
     /// Dropped, and so ended, before the server.
     processes: Mutex<Vec<Process>>,
     server: Option<Server>,
+    /// Where workers find the server, when not at its own address.
+    way: Option<String>,
     env: Vec<(String, String)>,
     calls: AtomicU64,
     dir: TempDir,
@@ -81,7 +84,7 @@ impl Stage7 {
         let dir = tempfile::tempdir().unwrap();
         let env = env.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let server = (layout == Layout::Split).then(|| Server::start(dir.path()));
-        let this = Self { layout, processes: Mutex::default(), server, env, calls: AtomicU64::new(0), dir };
+        let this = Self { layout, processes: Mutex::default(), server, way: None, env, calls: AtomicU64::new(0), dir };
         fs::create_dir(this.path("client")).unwrap();
         if let Some(server) = &this.server {
             let keys = server.keys.display().to_string();
@@ -105,20 +108,60 @@ impl Stage7 {
         }
     }
 
+    /// Starts `up` as the last words of another command, with which it is run.
+    pub fn run_within(&self, program: &str, args: &[&str]) {
+        let data = self.path("data");
+        let up = self.command(&["up", "--data", data.to_str().unwrap()], &self.path("client"));
+        let mut command = Command::new(program);
+        command.args(args).arg(up.get_program()).args(up.get_args()).current_dir(self.path("client"));
+        command.env_clear().envs(up.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let up = command.started(self, "up");
+        self.processes.lock().unwrap().push(up);
+    }
+
     /// Starts one worker, where nothing is but its own key.
     pub fn run_worker(&self, worker: &str) {
+        self.run_instance(worker, worker, &[]);
+    }
+
+    /// Starts one of several instances of a worker, in a place and an environment of its own.
+    pub fn run_instance(&self, worker: &str, instance: &str, env: &[(&str, &str)]) {
         let server = self.server.as_ref().expect("the layout has a server of its own");
         let (_, user) = WORKERS.iter().find(|(name, _)| *name == worker).expect("a worker");
-        let (home, keys) = (self.path(worker), self.path(&format!("keys-{worker}")));
+        let (home, keys) = (self.path(instance), self.path(&format!("keys-{instance}")));
         for dir in [&home, &keys] {
             fs::create_dir_all(dir).unwrap();
         }
         let key = format!("{user}.nk");
         fs::copy(server.keys.join(&key), keys.join(&key)).unwrap();
-        let command =
-            self.command(&["worker", worker, "--nats", &server.url, "--creds", keys.to_str().unwrap()], &home);
-        let process = command.started(self, worker);
+        let url = self.way.as_ref().unwrap_or(&server.url);
+        let mut command = self.command(&["worker", worker, "--nats", url, "--creds", keys.to_str().unwrap()], &home);
+        command.envs(env.iter().copied());
+        let process = command.started(self, instance);
         self.processes.lock().unwrap().push(process);
+    }
+
+    /// `kill -9` of one instance; it is gone when this returns.
+    pub fn kill_instance(&self, instance: &str) {
+        let mut held = self.processes.lock().unwrap();
+        let nth = held.iter().position(|process| process.name == instance).expect("it runs");
+        held.remove(nth).kill();
+    }
+
+    /// `kill -9` of the server; whoever keeps it starts it again.
+    pub fn kill_server(&self) {
+        end_server(self.server_pid());
+    }
+
+    /// From now on workers are started with this address in place of the server's.
+    pub fn lead_workers_through(&mut self, way: String) {
+        self.way = Some(way);
+    }
+
+    /// What an instance has said since it was started.
+    pub fn said(&self, instance: &str) -> String {
+        let held = self.processes.lock().unwrap();
+        held.iter().find(|process| process.name == instance).expect("it runs").said()
     }
 
     /// Waits until every verb is there and lists are answered.
@@ -146,15 +189,19 @@ impl Stage7 {
 
     /// `kill -9` of all its processes and of the server.
     pub fn kill(&self) {
-        let nats = match &self.server {
+        let nats = self.server_pid();
+        let mut all = std::mem::take(&mut *self.processes.lock().unwrap());
+        all.iter_mut().for_each(Process::kill);
+        end_server(nats);
+    }
+
+    /// The process of the server now.
+    pub fn server_pid(&self) -> u32 {
+        let pid = match &self.server {
             Some(server) => server.pid(),
             None => self.nats_pid(),
         };
-        let mut all = std::mem::take(&mut *self.processes.lock().unwrap());
-        all.iter_mut().for_each(Process::kill);
-        let nats = nats.expect("the server runs");
-        signal(nats, Signal::KILL);
-        gone(nats);
+        pid.expect("the server runs")
     }
 
     /// The server that `up` started.
@@ -185,6 +232,11 @@ impl Stage7 {
         fs::write(&path, bytes).unwrap();
         path.to_str().unwrap().into()
     }
+}
+
+fn end_server(pid: u32) {
+    signal(pid, Signal::KILL);
+    gone(pid);
 }
 
 impl Drop for Stage7 {

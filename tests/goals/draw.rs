@@ -5,7 +5,7 @@
 #[path = "condition.rs"]
 mod condition;
 #[path = "random.rs"]
-mod random;
+pub mod random;
 #[path = "table.rs"]
 mod table;
 #[path = "table_clause.rs"]

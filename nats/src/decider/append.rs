@@ -30,24 +30,24 @@ pub struct Appended {
     pub own: u64,
     /// Every word is in the log.
     pub complete: bool,
-    /// The log did not answer, or is full: give it time.
-    pub retry_later: bool,
 }
 
 impl Appended {
     pub fn nothing() -> Self {
-        Self { basis: u64::MAX, own: 0, complete: true, retry_later: false }
+        Self { basis: u64::MAX, own: 0, complete: true }
     }
 }
 
 impl Job {
     pub async fn run(self, log: &dyn Log) -> Appended {
-        let mut done = Appended { basis: self.basis, own: self.own, complete: false, retry_later: false };
+        let mut done = Appended { basis: self.basis, own: self.own, complete: false };
         let filter = subject::family(&self.about.tenant, self.about.mission, self.writer);
         let n = u32::try_from(self.due.len()).unwrap_or(u32::MAX);
         for (due, k) in self.due.into_iter().zip(1..) {
             let mut event = due.event(&self.about, self.writer);
-            event.time = log.now();
+            // A clock that was set back must not make a mission younger than it is: timers count from
+            // the time of the word that sets them.
+            event.time = log.now().max(event.time);
             event.basis = Some(self.basis);
             event.part = Some(Part { k, n });
             event.worker_version.clone_from(&self.worker_version);
@@ -62,9 +62,9 @@ impl Job {
                     tell(&event, seq);
                 }
                 Err(error) => {
-                    done.retry_later = error != AppendError::Conflict;
-                    if done.retry_later {
+                    if error != AppendError::Conflict {
                         tracing::warn!(mission = %event.mission, word = event.fact.kind(), %error, "a word is not in the log: looking again");
+                        tokio::time::sleep(error.pause()).await;
                     }
                     return done;
                 }
@@ -157,7 +157,7 @@ impl StuckWord {
                 Ok(_) => return,
                 Err(error) => {
                     tracing::warn!(%mission, %error, "decider.stuck is not in the log: trying again");
-                    tokio::time::sleep(super::PAUSE).await;
+                    tokio::time::sleep(error.pause()).await;
                     if let Ok(last) = log.last(&filter).await {
                         self.own = last.map_or(0, |record| record.seq);
                     }

@@ -245,7 +245,7 @@ impl<D: Decider> Loop<D> {
             self.slots.remove(&key);
             return;
         }
-        if result.retry_later { self.load_later(key) } else { self.load(key, 0) }
+        self.load(key, 0);
     }
 
     /// Says that this version cannot go on with the mission, and leaves it alone.

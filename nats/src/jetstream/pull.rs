@@ -8,6 +8,7 @@ use super::{JetStream, message};
 use crate::log::ReadError;
 use async_nats::{Message, StatusCode, Subscriber, jetstream};
 use futures::StreamExt;
+use schemas::Time;
 use serde_json::json;
 use std::{collections::BTreeMap, time::Duration};
 use streams::record::Record;
@@ -21,6 +22,8 @@ const OVER: Duration = Duration::from_secs(3);
 /// One message of a consumer.
 pub struct Pulled {
     pub record: Record,
+    /// When the stream took it, by the clock of the server.
+    pub stored: Time,
     pub consumer_seq: u64,
     /// 1 the first time.
     pub delivered: u64,
@@ -101,6 +104,7 @@ impl Puller {
         let info = message.info().map_err(|e| ReadError::Unknown(e.to_string()))?;
         let (seq, consumer_seq, delivered) =
             (info.stream_sequence, info.consumer_sequence, info.delivered.unsigned_abs());
+        let stored = Time(i64::try_from(info.published.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX));
         let message = message.message;
         let headers = message.headers.unwrap_or_default();
         // The server's own value is the last: a publisher can send this header too.
@@ -115,7 +119,7 @@ impl Puller {
             payload: message.payload,
         };
         let ack = message.reply.map(|subject| subject.to_string()).unwrap_or_default();
-        Ok(Some(Pulled { record, consumer_seq, delivered, pin, ack }))
+        Ok(Some(Pulled { record, stored, consumer_seq, delivered, pin, ack }))
     }
 
     fn status(&mut self, message: &Message) -> Result<(), ReadError> {

@@ -11,6 +11,11 @@ impl Work for Group {
     async fn next(&mut self, free: usize) -> Result<Option<Job>, ReadError> {
         self.0.want(free).await?;
         let pulled = self.0.next().await?;
-        Ok(pulled.map(|pulled| Job { record: pulled.record, delivered: pulled.delivered, ack: pulled.ack }))
+        Ok(pulled.map(|pulled| Job {
+            record: pulled.record,
+            stored: pulled.stored,
+            delivered: pulled.delivered,
+            ack: pulled.ack,
+        }))
     }
 }

@@ -81,7 +81,8 @@ impl Worker {
         taken.since = Some(Instant::now());
         taken.again = matches!(fault, Some(Kind::Duplicate(_)));
         let record = inner.records[seq as usize - 1].clone();
-        Some(Job { record, delivered: taken.delivered, ack: format!("{}/{seq}", self.consumer) })
+        let stored = record.header("ce-time").and_then(|time| time.parse().ok()).unwrap_or_default();
+        Some(Job { record, stored, delivered: taken.delivered, ack: format!("{}/{seq}", self.consumer) })
     }
 }
 

@@ -3,7 +3,13 @@
 //! The supervisor is a plain thread, so that it works whatever runtime the owner has and a dropped
 //! owner can wait for the server's end.
 
-use super::{Error, Options, leftover, life::Life, site::Site};
+use super::{
+    Error, Options,
+    disk::{Disk, Verdict},
+    leftover,
+    life::Life,
+    site::Site,
+};
 use crate::{config, connect, key::Ring};
 use rustix::process::Signal;
 use std::{
@@ -20,6 +26,9 @@ use tokio::sync::watch;
 
 /// The server syncs its store before it ends.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Between two looks at the disk.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A running nats-server of our own. Dropping it stops the server and waits for its end.
 #[derive(Debug)]
@@ -116,11 +125,47 @@ fn start(options: &Options) -> Result<Managed, Error> {
     let (tell, pid) = watch::channel(child.id());
     let (done, ended) = mpsc::channel();
     let mine = life.clone();
+    let (watched, disk, told) = (life.clone(), Disk::new(&site.dir.join("store"), &site.log), tell.subscribe());
+    thread::spawn(move || watch(disk, &told, &watched));
     thread::spawn(move || {
         keep(&site, &mut child, port, &mine, &tell);
         let _ = done.send(());
     });
     Ok(Managed { url: format!("nats://127.0.0.1:{port}"), ring, pid, life, ended })
+}
+
+/// Ends a server that has given up writing as soon as there is room, for `keep` to start it again.
+fn watch(mut disk: Disk, pid: &watch::Receiver<u32>, life: &Life) {
+    let store = disk.store().display().to_string();
+    let mut known = *pid.borrow();
+    while !life.is_stopping() {
+        thread::sleep(LOOK);
+        let now = *pid.borrow();
+        if now != known {
+            known = now;
+            disk.started();
+        }
+        match disk.look() {
+            Verdict::Nothing => {}
+            Verdict::Tell { left } => tracing::error!(
+                "the disk of {store} is full ({left} bytes left): missions wait until somebody makes room there, then go on by themselves"
+            ),
+            Verdict::Restart => {
+                tracing::warn!(
+                    "there is room again on the disk of {store}: starting nats-server anew, since it writes no more"
+                );
+                life.signal(Signal::TERM);
+                let same = || *pid.borrow() == known && !life.is_stopping();
+                let looks = PATIENCE.as_millis() / LOOK.as_millis();
+                if (0..looks).all(|_| {
+                    thread::sleep(LOOK);
+                    same()
+                }) {
+                    life.signal(Signal::KILL);
+                }
+            }
+        }
+    }
 }
 
 /// Waits for the end of the server and starts it again, until its owner goes.

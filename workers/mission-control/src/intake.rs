@@ -106,19 +106,20 @@ struct Intake {
 enum Obstacle {
     /// The goal itself.
     Refused(Refusal),
-    /// The log, for now.
-    Later(String),
+    /// The log, for now: why, and how long to wait.
+    Later(String, Duration),
 }
 
 impl From<ReadError> for Obstacle {
     fn from(error: ReadError) -> Self {
-        Self::Later(error.to_string())
+        Self::Later(error.to_string(), PAUSE)
     }
 }
 
 impl From<AppendError> for Obstacle {
     fn from(error: AppendError) -> Self {
-        Self::Later(error.to_string())
+        let pause = error.pause().max(PAUSE);
+        Self::Later(error.to_string(), pause)
     }
 }
 
@@ -151,13 +152,11 @@ impl Intake {
         while let Err(obstacle) = self.try_once(&tenant, record).await {
             let said = match obstacle {
                 Obstacle::Refused(refusal) => self.refuse(&tenant, record, refusal).await,
-                Obstacle::Later(why) => Err(why),
+                Obstacle::Later(why, pause) => Err((why, pause)),
             };
-            match said {
-                Ok(()) => break,
-                Err(why) => tracing::warn!(%tenant, seq = record.seq, why, "a goal is not taken up yet: trying again"),
-            }
-            tokio::time::sleep(PAUSE).await;
+            let Err((why, pause)) = said else { break };
+            tracing::warn!(%tenant, seq = record.seq, why, "a goal is not taken up yet: trying again");
+            tokio::time::sleep(pause).await;
         }
         self.acknowledge(&delivery.ack).await;
     }
@@ -168,10 +167,13 @@ impl Intake {
         }
     }
 
-    async fn refuse(&self, tenant: &Tenant, record: &Record, refusal: Refusal) -> Result<(), String> {
+    async fn refuse(&self, tenant: &Tenant, record: &Record, refusal: Refusal) -> Result<(), (String, Duration)> {
         tracing::info!(%tenant, seq = record.seq, code = refusal.error.code, at = refusal.error.at, message = refusal.error.message, "a goal is refused");
         let refused = Refused::new(refusal, &record.headers, &record.payload);
-        store(&self.log, &refused.record(tenant, record.seq, self.log.now())).await.map(drop).map_err(|e| e.to_string())
+        store(&self.log, &refused.record(tenant, record.seq, self.log.now()))
+            .await
+            .map(drop)
+            .map_err(|e| (e.to_string(), e.pause().max(PAUSE)))
     }
 
     async fn try_once(&self, tenant: &Tenant, record: &Record) -> Result<(), Obstacle> {
@@ -209,7 +211,7 @@ impl Intake {
     /// The catalogue of now, its bytes in `ARTIFACTS` of this tenant.
     async fn catalogue(&self, tenant: &Tenant) -> Result<Ref, Obstacle> {
         let catalogue = self.registry.lock().await.read(&self.log).await?.catalogue(&ROLES);
-        let bytes = serde_json::to_vec(&catalogue).map_err(|e| Obstacle::Later(e.to_string()))?;
+        let bytes = serde_json::to_vec(&catalogue).map_err(|e| Obstacle::Later(e.to_string(), PAUSE))?;
         let Blob { reference, bytes } = Blob::new(Form::Json, "application/json", bytes);
         let key = (tenant.clone(), reference.sha256.clone());
         if !self.stored.lock().await.contains(&key) {

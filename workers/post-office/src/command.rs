@@ -21,6 +21,8 @@ use streams::{subject, submission::Refusal};
 
 /// Tries of an append that others are quicker at, or that the log does not answer.
 const TRIES: usize = 20;
+/// How often the log may say nothing: whoever asked hears why while they still listen.
+const SILENT: usize = 2;
 
 /// Appends one word of a person; answers with its place in the log.
 pub async fn say(
@@ -41,7 +43,9 @@ pub async fn say(
     let entity = body.name.clone().unwrap_or_else(|| format!("{}/{}", request.reply, log.now()));
     let event = EventId::of_word(id, Writer::User, kind, &entity, 0);
     let family = subject::family(tenant, id, Writer::User);
-    for _ in 0..TRIES {
+    let (mut why, mut silent) = (String::new(), 0);
+    let mut tries = 0..TRIES;
+    while silent < SILENT && tries.next().is_some() {
         let before = mission.last(subject::mission(tenant, id)).await?.map_or(0, |record| record.seq);
         let status = mission.status().await?;
         let said = log.load(&family, 0).await.map_err(unread)?;
@@ -75,11 +79,14 @@ pub async fn say(
         match append_event(log, &event, &[], &guard).await {
             Ok(seq) => return Ok(json!({"seq": seq, "id": event.id})),
             // Refused by the guard, or perhaps stored: look again, and it is found by its id.
-            Err(AppendError::Conflict | AppendError::Unknown(_)) => {}
+            Err(error @ (AppendError::Conflict | AppendError::Unknown(_))) => {
+                silent += usize::from(error != AppendError::Conflict);
+                why = error.to_string();
+            }
             Err(error) => return Err(unwritten(error)),
         }
     }
-    Err(Refusal::new("unavailable", "the log takes no word of this mission now; try again"))
+    Err(Refusal::new("unavailable", format!("the log takes no word of this mission now ({why}); try again")))
 }
 
 /// The words that people may say.

@@ -132,6 +132,7 @@ fn unwritten(error: AppendError) -> Refusal {
         AppendError::Refused(why) if why.contains("maximum messages per subject") => {
             Refusal::new("too_many_goals", format!("10,000 goals are waiting already: try again later ({why})"))
         }
+        AppendError::Full(_) => Refusal::new("log_full", error.to_string()),
         AppendError::Refused(why) => Refusal::new("refused", why),
         _ => Refusal::new("unavailable", format!("{error}; try again")),
     }

@@ -18,7 +18,7 @@ use nats::{
     log::{AppendError, Guard, Job, Log, ReadError},
 };
 use schedule::Timer;
-use schemas::{Event, EventId, Fact, Writer, fact::Tail, timer::TimerFired};
+use schemas::{Event, EventId, Fact, Time, Writer, fact::Tail, timer::TimerFired};
 use std::time::Duration;
 use streams::{record::Decoded, subject};
 use tokio_util::sync::CancellationToken;
@@ -87,7 +87,7 @@ async fn work(group: Group, keeper: &Keeper, stop: &CancellationToken) -> Result
             tracing::warn!(consumer, seq = job.record.seq, %error, "trying again");
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                () = tokio::time::sleep(PAUSE) => {}
+                () = tokio::time::sleep(error.pause()) => {}
             }
             let _ = keeper.js.progress(&job.ack).await;
         }
@@ -124,20 +124,25 @@ impl Keeper {
             }
         };
         match &event.fact {
-            Fact::TimerSet(said) => self.set(Timer::new(&event, event.id, said.at)).await,
+            Fact::TimerSet(said) => {
+                let delay = said.at.0.saturating_sub(event.time.0);
+                self.set(Timer::new(&event, event.id, said.at), Time(job.stored.0.saturating_add(delay)), delay).await
+            }
             Fact::TimerCleared(said) => schedule::clear(&self.js, &Timer::new(&event, said.timer, event.time)).await,
             _ => Ok(()),
         }
     }
 
-    async fn set(&self, timer: Timer) -> Result<(), AppendError> {
-        if timer.at <= self.js.now() {
+    /// Has it fire at `due` by the server's clock, which alone decides: it is as long after the word
+    /// was stored as the decider wants, whatever the clocks here and there say.
+    async fn set(&self, timer: Timer, due: Time, delay: i64) -> Result<(), AppendError> {
+        if delay <= 0 {
             return self.fire(&timer).await;
         }
         // A word that comes again after its timer has fired would set it once more.
         match self.js.last(&timer.answers()).await {
             Ok(Some(_)) => Ok(()),
-            Ok(None) => schedule::set(&self.js, &timer).await,
+            Ok(None) => schedule::set(&self.js, &timer, due).await,
             Err(error) => Err(AppendError::Unknown(error.to_string())),
         }
     }

@@ -35,15 +35,14 @@ impl Timer {
     }
 }
 
-/// Has the server publish the timer at its time; takes the place of an earlier schedule of it.
+/// Has the server publish the timer once its clock says `due`; takes the place of an earlier
+/// schedule of it.
 ///
 /// # Errors
 /// As the stream says.
-pub async fn set(js: &JetStream, timer: &Timer) -> Result<(), AppendError> {
-    let headers = vec![
-        ("Nats-Schedule".into(), format!("@at {}", timer.at)),
-        ("Nats-Schedule-Target".into(), timer.subject("due")),
-    ];
+pub async fn set(js: &JetStream, timer: &Timer, due: Time) -> Result<(), AppendError> {
+    let headers =
+        vec![("Nats-Schedule".into(), format!("@at {due}")), ("Nats-Schedule-Target".into(), timer.subject("due"))];
     let payload = serde_json::to_vec(timer).expect("names and numbers serialise").into();
     store(js, &Record { seq: 0, subject: timer.subject("set"), headers, payload }).await.map(|_| ())
 }

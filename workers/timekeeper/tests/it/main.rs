@@ -54,11 +54,16 @@ impl Server {
     }
 
     async fn say(&self, name: &str, fact: impl Into<Fact>) -> EventId {
+        self.say_at(self.control.now(), name, fact).await
+    }
+
+    /// The same by a clock that may be wrong.
+    async fn say_at(&self, time: Time, name: &str, fact: impl Into<Fact>) -> EventId {
         let fact = fact.into();
         let event = Event {
             seq: 0,
             id: EventId::of_word(MISSION, Writer::Control, fact.kind(), name, 0),
-            time: self.control.now(),
+            time,
             tenant: Tenant::default(),
             mission: MISSION,
             writer: Writer::Control,
@@ -120,6 +125,21 @@ async fn a_timer_fires_once_at_its_time_unless_it_is_cleared() {
     assert!(fired[0].time >= at && late < 500, "{late} ms late");
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(server.fired().await.len(), 1, "what was cleared does not fire");
+    server.stop.cancel();
+    keeper.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_takes_its_time_whatever_the_clock_of_its_decider_says() {
+    let server = Server::start().await;
+    let keeper = server.keep().await;
+    let now = server.control.now();
+    for (name, hour) in [("behind", -3_600_000), ("ahead", 3_600_000)] {
+        let wrong = Time(now.0 + hour);
+        server.say_at(wrong, name, TimerSet { at: Time(wrong.0 + 1_500), purpose: Purpose::Deadline }).await;
+    }
+    let fired = server.fired_within(20_000, 2).await;
+    assert!(fired.iter().all(|event| event.time.0 >= now.0 + 1_450), "{fired:?} from {now}");
     server.stop.cancel();
     keeper.await.unwrap();
 }
