@@ -22,11 +22,14 @@ fn kills_in_the_midst_of_archiving_leave_no_mission_torn() {
     stage7.ready();
     let user = stage7.user();
     let steps = |n: usize| {
-        vec![query("q", json!(n), "."), if n % 3 == 0 { read("r", "missing.txt") } else { query("p", json!(n), ".") }]
+        vec![
+            query("q", json!(n), "."),
+            if n.is_multiple_of(3) { read("r", "missing.txt") } else { query("p", json!(n), ".") },
+        ]
     };
     let missions: Vec<String> = (0..MISSIONS).map(|n| user.submit(&goal(steps(n)))).collect();
     let ended = |(n, mission): (usize, &String)| {
-        stage7.until_is(&user, mission, if n % 3 == 0 { "failed" } else { "completed" });
+        stage7.until_is(&user, mission, if n.is_multiple_of(3) { "failed" } else { "completed" });
         stage7.export(mission)
     };
     let before: Vec<Log> = missions.iter().enumerate().map(ended).collect();

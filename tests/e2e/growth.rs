@@ -34,7 +34,7 @@ const DAY: i64 = 86_400_000;
 
 fn say(text: &str) {
     // Past the test harness, which keeps what a passing test prints to itself.
-    writeln!(stderr(), "growth: {text}").unwrap();
+    stderr().write_all(format!("growth: {text}\n").as_bytes()).unwrap();
 }
 
 #[test]
