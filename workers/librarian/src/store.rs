@@ -12,7 +12,7 @@ use std::{
 use streams::archive::Archived;
 
 /// Rows made by another version of the schema or of the projection are made again.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
