@@ -8,19 +8,21 @@ use crate::{
 use append::{answer, say};
 use async_trait::async_trait;
 use schemas::{Class, Event, EventId, Fact, value::Blob};
+use standing::Standing;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
 use streams::{
-    record::Decoded,
+    record::{Decoded, Record},
     subject::{self, Subject},
 };
 use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 mod append;
+mod standing;
 
 /// A request comes again after five seconds of silence.
 const HEARTBEAT: Duration = Duration::from_millis(1_500);
@@ -50,9 +52,16 @@ pub trait Effect: Send + Sync + 'static {
     const WRITER: schemas::Writer;
     /// What it answers about: `llm`, `plugin`.
     const NOUN: &'static str;
+    /// Is any of its requests pure? Then it listens to what is said about missions.
+    const HAS_PURE: bool = false;
 
     /// How many requests run at once.
     fn capacity(&self) -> usize;
+    /// Does this request do nothing to the world, so that doing it in vain, or twice, harms nobody?
+    /// Then the log is asked about it only if something was heard of its mission, or it comes again.
+    fn is_pure(&self, _request: &Event) -> bool {
+        false
+    }
     /// The answer to a request that is not done, or not any more.
     fn failed(&self, request: &Event, class: Class, message: String) -> Fact;
     /// Does it. Ends early when `context.stop` is cancelled.
@@ -102,6 +111,12 @@ pub async fn run<E: Effect>(
     let under_way = UnderWay::default();
     let catalogues = Arc::<Catalogues>::default();
     let places = Arc::new(Semaphore::new(effect.capacity()));
+    let standing = Arc::<Standing>::default();
+    if E::HAS_PURE {
+        let heard = log.overhear(subject::MISSION_STATUSES).await?;
+        let (standing, stop) = (Arc::clone(&standing), stop.clone());
+        tokio::spawn(async move { stop.run_until_cancelled(standing.listen(heard)).await });
+    }
     let mut tasks = JoinSet::new();
     while !stop.is_cancelled() {
         while tasks.try_join_next().is_some() {}
@@ -125,6 +140,7 @@ pub async fn run<E: Effect>(
         let task = Task {
             effect: Arc::clone(&effect),
             under_way: Arc::clone(&under_way),
+            standing: Arc::clone(&standing),
             context: Context {
                 log: Arc::clone(&log),
                 catalogues: Arc::clone(&catalogues),
@@ -146,6 +162,7 @@ pub async fn run<E: Effect>(
 struct Task<E> {
     effect: Arc<E>,
     under_way: UnderWay,
+    standing: Arc<Standing>,
     context: Context,
 }
 
@@ -161,7 +178,7 @@ enum Wanted {
 impl<E: Effect> Task<E> {
     async fn run(self, job: Job) {
         let log = self.context.log.as_ref();
-        let request = match read_request(log, &job).await {
+        let request = match read_request(log, &job.record).await {
             Ok(Some(request)) => request,
             Ok(None) => return acknowledge(log, &job.ack).await,
             Err(error) => {
@@ -202,7 +219,9 @@ impl<E: Effect> Task<E> {
             );
             self.effect.failed(request, Class::Lost, message).into()
         } else {
-            match self.wanted(request).await {
+            let unasked = delivered == 1 && self.effect.is_pure(request) && !self.standing.is_still(request.mission);
+            let wanted = if unasked { Ok(Wanted::Yes) } else { self.wanted(request).await };
+            match wanted {
                 Ok(Wanted::Answered) => return true,
                 Ok(Wanted::No(why)) => self.effect.failed(request, Class::NotStarted, why).into(),
                 Ok(Wanted::Yes) => self.perform(request).await,
@@ -310,11 +329,16 @@ impl<E: Effect> Task<E> {
 }
 
 /// The request of a job; `None` when it is no event of ours.
-async fn read_request(log: &dyn Log, job: &Job) -> Result<Option<Event>, ReadError> {
-    let mut record = job.record.clone();
+async fn read_request(log: &dyn Log, record: &Record) -> Result<Option<Event>, ReadError> {
     let Ok(subject) = Subject::parse(&record.subject) else { return Ok(None) };
-    attach(log, &mut record, &subject.tenant).await?;
-    match record.decode() {
+    let decoded = if record.dataref().is_some() {
+        let mut record = record.clone();
+        attach(log, &mut record, &subject.tenant).await?;
+        record.decode()
+    } else {
+        record.decode()
+    };
+    match decoded {
         Ok(Decoded::Event(event)) => Ok(Some(event)),
         Ok(Decoded::Unknown { ce_type, .. }) => {
             tracing::warn!(seq = record.seq, ce_type, "a request of a newer version: skipped");

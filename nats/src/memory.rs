@@ -288,7 +288,8 @@ impl Follower {
         self.consumer_seq += 1;
         let record = inner.records[seq as usize - 1].clone();
         let ack = format!("{}/{seq}", self.consumer);
-        Some(Delivery { record, consumer_seq: self.consumer_seq, delivered, pin: Some(pin.to_string()), ack })
+        let pending = inner.records.len() as u64 - seq;
+        Some(Delivery { record, consumer_seq: self.consumer_seq, delivered, pending, pin: Some(pin.to_string()), ack })
     }
 }
 

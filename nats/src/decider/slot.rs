@@ -16,6 +16,8 @@ pub enum Phase {
     Appending,
     /// Its log is being read.
     Loading,
+    /// Its decider's last word is being looked for.
+    Looking,
     /// This version of the worker cannot go on with it.
     Stuck,
 }
@@ -33,6 +35,8 @@ pub struct Slot<D: Decider> {
     pub folded: u64,
     /// The decider's last own word, known from the log or from its own appends.
     pub own: u64,
+    /// Every delivery up to here has had its decision: its words are in the log, whole.
+    pub decided: u64,
     pub phase: Phase,
     pub parked: VecDeque<Parked>,
     /// Came while the log was being read, or needs something fetched: the read must reach this.
@@ -52,6 +56,7 @@ impl<D: Decider> Slot<D> {
             state: D::State::default(),
             folded: 0,
             own: 0,
+            decided: 0,
             phase: Phase::Idle,
             parked: VecDeque::new(),
             wanted: 0,

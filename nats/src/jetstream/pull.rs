@@ -24,6 +24,8 @@ pub struct Pulled {
     pub consumer_seq: u64,
     /// 1 the first time.
     pub delivered: u64,
+    /// How many come after it.
+    pub pending: u64,
     /// Whose turn it is, when the consumer is pinned.
     pub pin: Option<String>,
     pub ack: String,
@@ -99,8 +101,8 @@ impl Puller {
         self.asked = self.asked.saturating_sub(1);
         let message = jetstream::Message { message, context: self.log.context.clone() };
         let info = message.info().map_err(|e| ReadError::Unknown(e.to_string()))?;
-        let (seq, consumer_seq, delivered) =
-            (info.stream_sequence, info.consumer_sequence, info.delivered.unsigned_abs());
+        let (seq, consumer_seq, delivered, pending) =
+            (info.stream_sequence, info.consumer_sequence, info.delivered.unsigned_abs(), info.pending);
         let message = message.message;
         let headers = message.headers.unwrap_or_default();
         // The server's own value is the last: a publisher can send this header too.
@@ -115,7 +117,7 @@ impl Puller {
             payload: message.payload,
         };
         let ack = message.reply.map(|subject| subject.to_string()).unwrap_or_default();
-        Ok(Some(Pulled { record, consumer_seq, delivered, pin, ack }))
+        Ok(Some(Pulled { record, consumer_seq, delivered, pending, pin, ack }))
     }
 
     fn status(&mut self, message: &Message) -> Result<(), ReadError> {

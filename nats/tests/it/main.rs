@@ -13,6 +13,7 @@ mod effects;
 mod fixture;
 mod loops;
 mod pin;
+mod pure;
 mod server;
 mod service;
 mod timer;
