@@ -8,6 +8,7 @@
 
 mod authority;
 mod backlog;
+mod behind;
 mod echo;
 mod effects;
 mod fixture;
