@@ -25,7 +25,7 @@ use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use schemas::{MissionId, Tenant};
 use slot::{Parked, Phase, Slot};
 use std::{collections::HashMap, sync::Arc, time::Duration};
-use streams::{decide::Decider, subject::Subject};
+use streams::{decide::Decider, record::Record, subject::Subject};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use window::Window;
@@ -40,13 +40,22 @@ pub struct Options {
     pub patience: usize,
     /// Missions kept in memory without anything to do.
     pub cache: usize,
+    /// With more than so many deliveries to come, a mission's last own word is looked for before
+    /// the mission is decided for the first time: most likely it is ahead.
+    pub behind: u64,
     #[doc(hidden)]
     pub rules: Rules,
 }
 
 impl Options {
     pub fn new(worker_version: impl Into<String>) -> Self {
-        Self { worker_version: worker_version.into(), patience: 400, cache: 20_000, rules: Rules::default() }
+        Self {
+            worker_version: worker_version.into(),
+            patience: 400,
+            cache: 20_000,
+            behind: 1_000,
+            rules: Rules::default(),
+        }
     }
 }
 
@@ -70,6 +79,7 @@ type Key = (Tenant, MissionId);
 
 enum Done {
     Loaded { epoch: u64, result: Result<read::Mission, ReadError> },
+    Looked { epoch: u64, found: Result<Option<Record>, ReadError> },
     Appended { epoch: u64, result: Appended },
 }
 

@@ -10,6 +10,7 @@ use append::{answer, say};
 use async_trait::async_trait;
 use read::Request;
 use schemas::{Class, Event, EventId, Fact, value::Blob};
+use standing::Standing;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -22,6 +23,7 @@ use tracing::Instrument;
 
 mod append;
 mod read;
+mod standing;
 
 /// A request comes again after five seconds of silence.
 const HEARTBEAT: Duration = Duration::from_millis(1_500);
@@ -51,9 +53,16 @@ pub trait Effect: Send + Sync + 'static {
     const WRITER: schemas::Writer;
     /// What it answers about: `llm`, `plugin`.
     const NOUN: &'static str;
+    /// Is any of its requests pure? Then it listens to what is said about missions.
+    const HAS_PURE: bool = false;
 
     /// How many requests run at once.
     fn capacity(&self) -> usize;
+    /// Does this request do nothing to the world, so that doing it in vain, or twice, harms nobody?
+    /// Then the log is asked about it only if something was heard of its mission, or it comes again.
+    fn is_pure(&self, _request: &Event) -> bool {
+        false
+    }
     /// The answer to a request that is not done, or not any more.
     fn failed(&self, request: &Event, class: Class, message: String) -> Fact;
     /// Does it. Ends early when `context.stop` is cancelled.
@@ -107,6 +116,12 @@ pub async fn run<E: Effect>(
     let under_way = UnderWay::default();
     let catalogues = Arc::<Catalogues>::default();
     let places = Arc::new(Semaphore::new(effect.capacity()));
+    let standing = Arc::<Standing>::default();
+    if E::HAS_PURE {
+        let heard = log.overhear(subject::MISSION_STATUSES).await?;
+        let (standing, stop) = (Arc::clone(&standing), stop.clone());
+        tokio::spawn(async move { stop.run_until_cancelled(standing.listen(heard)).await });
+    }
     let mut tasks = JoinSet::new();
     while !stop.is_cancelled() {
         while tasks.try_join_next().is_some() {}
@@ -130,6 +145,7 @@ pub async fn run<E: Effect>(
         let task = Task {
             effect: Arc::clone(&effect),
             under_way: Arc::clone(&under_way),
+            standing: Arc::clone(&standing),
             context: Context {
                 log: Arc::clone(&log),
                 catalogues: Arc::clone(&catalogues),
@@ -152,6 +168,7 @@ pub async fn run<E: Effect>(
 struct Task<E> {
     effect: Arc<E>,
     under_way: UnderWay,
+    standing: Arc<Standing>,
     context: Context,
 }
 
@@ -229,7 +246,9 @@ impl<E: Effect> Task<E> {
             );
             self.effect.failed(request, Class::Lost, message).into()
         } else {
-            match self.wanted(request, delivered).await {
+            let unasked = delivered == 1 && self.effect.is_pure(request) && !self.standing.is_still(request.mission);
+            let wanted = if unasked { Ok(Wanted::Yes) } else { self.wanted(request, delivered).await };
+            match wanted {
                 Ok(Wanted::Answered) => return true,
                 Ok(Wanted::No(why)) => self.effect.failed(request, Class::NotStarted, why).into(),
                 Ok(Wanted::Yes) => self.perform(request).await,

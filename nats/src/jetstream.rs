@@ -17,7 +17,7 @@ use async_nats::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{StreamExt, stream::BoxStream};
 use schemas::{Tenant, Time, Value};
 use serde_json::json;
 use std::time::Duration;
@@ -235,6 +235,11 @@ impl Log for JetStream {
             .publish(ack.to_string(), Bytes::from_static(b"+WPI"))
             .await
             .map_err(|e| ReadError::Unknown(e.to_string()))
+    }
+
+    async fn overhear(&self, filter: &str) -> Result<BoxStream<'static, String>, ReadError> {
+        let heard = self.client.subscribe(filter.to_string()).await.map_err(|e| ReadError::Unknown(e.to_string()))?;
+        Ok(heard.map(|message| message.subject.to_string()).boxed())
     }
 
     async fn live(&self, subject: String, payload: Bytes) {

@@ -5,6 +5,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::{StreamExt, stream::BoxStream};
 use schemas::{Tenant, Time};
 use std::time::Duration;
 use streams::record::Record;
@@ -64,6 +65,8 @@ pub struct Delivery {
     pub consumer_seq: u64,
     /// 1 the first time.
     pub delivered: u64,
+    /// Messages of the consumer that come after this one, as far as the log goes now.
+    pub pending: u64,
     /// Whose turn it is; changes when another instance took over or the server began anew.
     pub pin: Option<String>,
     /// Where an acknowledgement goes.
@@ -128,6 +131,12 @@ pub trait Log: Send + Sync + 'static {
 
     /// Still at it: do not give it to another.
     async fn progress(&self, ack: &str) -> Result<(), ReadError>;
+
+    /// The subjects of what is said under `filter` from now on, as it passes by. Only a hint: some
+    /// may be missed, and what the log refuses is heard too.
+    async fn overhear(&self, _filter: &str) -> Result<BoxStream<'static, String>, ReadError> {
+        Ok(futures::stream::pending().boxed())
+    }
 
     /// Publishes a line to whoever listens now; stored nowhere, lost without harm.
     async fn live(&self, subject: String, payload: Bytes);

@@ -81,4 +81,14 @@ impl Reader {
         }
         Ok(&self.registry)
     }
+
+    /// As it was when last read.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// How far it was read: the same place, the same registry.
+    pub fn at(&self) -> u64 {
+        self.after
+    }
 }

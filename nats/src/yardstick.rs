@@ -3,7 +3,7 @@
 //! acknowledged, as the loops do it.
 
 use crate::log::{Guard, ReadError};
-use async_nats::{Client, HeaderMap, Message, Subscriber};
+use async_nats::{Client, HeaderMap, Message, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures::StreamExt;
 use serde_json::json;
@@ -15,13 +15,15 @@ use streams::{
     record::Record,
     topology::{Consumer, PIN_GROUP},
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Deliveries that one acknowledgement covers, as in the loop of the deciders.
 const FLUSH: usize = 256;
 /// Messages asked for at once, and how many such questions stand.
 const BATCH: usize = 500;
 const QUESTIONS: usize = 2;
+/// Before asking again after the pin was lost.
+const LOST: Duration = Duration::from_millis(10);
 /// Nothing takes so long unless it is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -61,6 +63,7 @@ pub async fn hops(client: &Client, consumer: &Consumer, chains: &[Chain], hops: 
     let mut raw = Raw::start(client, consumer).await?;
     let (mut begun, mut asked, mut stored) = (None, 0, 0);
     let mut open = VecDeque::new();
+    let mut answered = vec![0; chains.len()];
     let mut floor = None;
     let mut unflushed = 0;
     while stored < hops {
@@ -71,7 +74,9 @@ pub async fn hops(client: &Client, consumer: &Consumer, chains: &[Chain], hops: 
                 begun.get_or_insert_with(Instant::now);
                 // What an earlier measurement left.
                 let Some((n, headers)) = words.get(message.subject.as_str()) else { continue };
-                if asked < hops {
+                // On a slow disk it comes again before its turn to be acknowledged does.
+                if asked < hops && seq > answered[*n] {
+                    answered[*n] = seq;
                     let chain = &chains[*n];
                     raw.append(&chain.word, headers.clone(), &Guard { filter: chain.filter.clone(), last: seq })
                         .await?;
@@ -202,8 +207,13 @@ impl Raw {
         let message = timeout(PATIENCE, self.answers.next()).await.map_err(unknown)?;
         let message = message.ok_or_else(|| unknown("the connection was closed"))?;
         let Some(reply) = &message.reply else {
-            if message.status.is_some() {
+            if let Some(status) = message.status {
                 self.asked = self.asked.saturating_sub(BATCH);
+                if status == StatusCode::PIN_ID_MISMATCH {
+                    // A machine so busy that the pin passed by: there is another one to be had.
+                    self.pin = None;
+                    sleep(LOST).await;
+                }
                 return Ok(Came::Status);
             }
             return match message.payload.windows(8).any(|part| part == b"\"error\":") {

@@ -149,8 +149,10 @@ impl Record {
     /// # Errors
     /// What makes it no event of ours.
     pub fn decode(&self) -> Result<Decoded, Undecodable> {
-        if let Some((name, _)) =
-            self.headers.iter().find(|(name, _)| SERVERS.iter().any(|s| name.eq_ignore_ascii_case(s)))
+        if let Some((name, _)) = self
+            .headers
+            .iter()
+            .find(|(name, _)| !name.starts_with("ce-") && SERVERS.iter().any(|s| name.eq_ignore_ascii_case(s)))
         {
             return Err(Undecodable::Forged(name.clone()));
         }

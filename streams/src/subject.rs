@@ -111,6 +111,9 @@ pub fn answers(
     format!("{}.{writer}.{noun}.*.{requester}.{request}", mission_prefix(tenant, mission))
 }
 
+/// Every word on any mission's life.
+pub const MISSION_STATUSES: &str = "stage7.mission.*.*.*.control.mission.*";
+
 /// The last word on a mission's life: created, pausing, paused, …, aborted.
 pub fn mission_status(tenant: &Tenant, mission: MissionId) -> String {
     format!("{}.control.mission.*", mission_prefix(tenant, mission))

@@ -98,6 +98,13 @@ fn tell(event: &Event, seq: u64) {
     }
 }
 
+/// On what basis a decision was made, if this is the last of its words: all that came up to there
+/// has had its decision.
+pub fn whole(word: &Record) -> Option<u64> {
+    let (k, n) = word.header("ce-part")?.split_once('/')?;
+    if k == n { word.header("ce-basis")?.parse().ok() } else { None }
+}
+
 /// Appends one event: first the bytes it refers to, then the word.
 ///
 /// # Errors

@@ -17,6 +17,8 @@ pub enum Phase {
     Appending,
     /// Its log is being read.
     Loading,
+    /// Its decider's last word is being looked for.
+    Looking,
     /// This version of the worker cannot go on with it.
     Stuck,
 }
@@ -36,6 +38,8 @@ pub struct Slot<D: Decider> {
     pub last: Option<EventId>,
     /// The decider's last own word, known from the log or from its own appends.
     pub own: u64,
+    /// Every delivery up to here has had its decision: its words are in the log, whole.
+    pub decided: u64,
     pub phase: Phase,
     pub parked: VecDeque<Parked>,
     /// Came while the log was being read, or needs something fetched: the read must reach this.
@@ -58,6 +62,7 @@ impl<D: Decider> Slot<D> {
             folded: 0,
             last: None,
             own: 0,
+            decided: 0,
             phase: Phase::Idle,
             parked: VecDeque::new(),
             wanted: 0,

@@ -11,7 +11,11 @@ use crate::{
 use futures::FutureExt;
 use schemas::{MissionId, Writer};
 use std::sync::Arc;
-use streams::{decide::Decider, subject::Subject};
+use streams::{
+    decide::Decider,
+    record::Record,
+    subject::{self, Subject},
+};
 
 impl<D: Decider> Loop<D> {
     /// One delivery for one mission.
@@ -66,10 +70,14 @@ impl<D: Decider> Loop<D> {
                 match folded {
                     Err(panic) => self.stuck(key, panic, seq),
                     // Nothing is due because of what is only counted.
-                    Ok(()) if passed => self.window.handled(consumer_seq),
+                    Ok(()) if passed || seq <= slot.decided => self.window.handled(consumer_seq),
                     Ok(()) => {
                         slot.parked.push_back(Parked { consumer_seq, seq });
-                        self.advance(key);
+                        if !known && delivery.pending > self.options.behind {
+                            self.look(key);
+                        } else {
+                            self.advance(key);
+                        }
                     }
                 }
             }
@@ -139,10 +147,54 @@ impl<D: Decider> Loop<D> {
         );
     }
 
+    /// Far behind, the mission's own words are most likely ahead: one look spares a decision that the
+    /// log would refuse, and the reading that follows from that. Meanwhile what comes is folded.
+    fn look(&mut self, key: Key) {
+        let Some(slot) = self.slots.get_mut(&key) else { return };
+        slot.phase = Phase::Looking;
+        let (log, epoch) = (Arc::clone(&self.log), self.epoch);
+        self.running.push(
+            async move {
+                let found = log.last(&subject::family(&key.0, key.1, D::WRITER)).await;
+                (key, Done::Looked { epoch, found })
+            }
+            .boxed(),
+        );
+    }
+
+    /// What was found is only a better beginning: if nothing was, the guard of the append tells.
+    fn looked(&mut self, key: Key, found: Result<Option<Record>, ReadError>) {
+        let Some(slot) = self.slots.get_mut(&key) else { return };
+        if slot.phase != Phase::Looking {
+            return;
+        }
+        slot.phase = Phase::Idle;
+        if let Ok(Some(last)) = found {
+            slot.own = slot.own.max(last.seq);
+            match Subject::parse(&last.subject) {
+                // What that means, reading the mission tells.
+                Ok(subject) if subject.kind == "decider.stuck" => return self.load(key, last.seq),
+                _ => {}
+            }
+            if let Some(basis) = append::whole(&last) {
+                slot.decided = slot.decided.max(basis);
+                for consumer_seq in slot.settle(basis) {
+                    self.window.handled(consumer_seq);
+                }
+            }
+        }
+        if slot.wanted > slot.folded {
+            let wanted = slot.wanted;
+            return self.load(key, wanted);
+        }
+        self.advance(key);
+    }
+
     pub(super) fn done(&mut self, key: Key, done: Done) {
         match done {
             Done::Loaded { epoch, result } if epoch == self.epoch => self.loaded(key, result),
             Done::Appended { epoch, result } if epoch == self.epoch => self.appended(key, result),
+            Done::Looked { epoch, found } if epoch == self.epoch => self.looked(key, found),
             _ => {}
         }
     }

@@ -24,21 +24,26 @@ pub enum Request {
 /// # Errors
 /// The log does not say.
 pub async fn request(log: &dyn Log, job: &Job) -> Result<Request, ReadError> {
-    let mut record = job.record.clone();
+    let record = &job.record;
     let Ok(subject) = Subject::parse(&record.subject) else {
         tracing::warn!(seq = record.seq, subject = record.subject, "a request is no event of ours: skipped");
         return Ok(Request::Nobodys);
     };
-    let why = match attach(log, &mut record, &subject.tenant).await {
+    let decoded = match record.dataref() {
+        None => Ok(record.decode()),
+        Some(_) => {
+            let mut whole = record.clone();
+            attach(log, &mut whole, &subject.tenant).await.map(|()| whole.decode())
+        }
+    };
+    let why = match decoded {
         Err(error @ ReadError::Artifact { .. }) => error.to_string(),
         Err(error) => return Err(error),
-        Ok(()) => match record.decode() {
-            Ok(Decoded::Event(event)) => return Ok(Request::Event(Box::new(event))),
-            Ok(Decoded::Unknown { ce_type, .. }) => format!("{ce_type} is newer than this version"),
-            Err(error) => error.to_string(),
-        },
+        Ok(Ok(Decoded::Event(event))) => return Ok(Request::Event(Box::new(event))),
+        Ok(Ok(Decoded::Unknown { ce_type, .. })) => format!("{ce_type} is newer than this version"),
+        Ok(Err(error)) => error.to_string(),
     };
-    match named(&record, subject) {
+    match named(record, subject) {
         Some(request) => Ok(Request::Unreadable { request: Box::new(request), why }),
         None => {
             tracing::warn!(seq = record.seq, why, "a request is no event of ours: skipped");

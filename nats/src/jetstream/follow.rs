@@ -49,6 +49,7 @@ impl Deliveries for Follow {
             record: pulled.record,
             consumer_seq: pulled.consumer_seq,
             delivered: pulled.delivered,
+            pending: pulled.pending,
             pin: pulled.pin,
             ack: pulled.ack,
         }))

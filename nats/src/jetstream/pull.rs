@@ -27,6 +27,8 @@ pub struct Pulled {
     pub consumer_seq: u64,
     /// 1 the first time.
     pub delivered: u64,
+    /// How many come after it.
+    pub pending: u64,
     /// Whose turn it is, when the consumer is pinned.
     pub pin: Option<String>,
     pub ack: String,
@@ -102,8 +104,8 @@ impl Puller {
         self.asked = self.asked.saturating_sub(1);
         let message = jetstream::Message { message, context: self.log.context.clone() };
         let info = message.info().map_err(|e| ReadError::Unknown(e.to_string()))?;
-        let (seq, consumer_seq, delivered) =
-            (info.stream_sequence, info.consumer_sequence, info.delivered.unsigned_abs());
+        let (seq, consumer_seq, delivered, pending) =
+            (info.stream_sequence, info.consumer_sequence, info.delivered.unsigned_abs(), info.pending);
         let stored = Time(i64::try_from(info.published.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX));
         let message = message.message;
         let headers = message.headers.unwrap_or_default();
@@ -119,7 +121,7 @@ impl Puller {
             payload: message.payload,
         };
         let ack = message.reply.map(|subject| subject.to_string()).unwrap_or_default();
-        Ok(Some(Pulled { record, stored, consumer_seq, delivered, pin, ack }))
+        Ok(Some(Pulled { record, stored, consumer_seq, delivered, pending, pin, ack }))
     }
 
     fn status(&mut self, message: &Message) -> Result<(), ReadError> {

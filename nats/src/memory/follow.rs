@@ -126,6 +126,7 @@ impl Follower {
                                 record: record.clone(),
                                 consumer_seq: self.consumer_seq + 1 + n,
                                 delivered: 1,
+                                pending: inner.records.len() as u64 - record.seq,
                                 pin: Some(pin.generation.to_string()),
                                 ack: format!("{}/{}", self.consumer, seq + n),
                             });
@@ -163,7 +164,9 @@ impl Follower {
         self.consumer_seq += 1;
         let record = inner.records[seq as usize - 1].clone();
         let ack = format!("{}/{seq}", self.consumer);
-        Some(Delivery { record, consumer_seq: self.consumer_seq, delivered, pin: Some(self.seen.0.to_string()), ack })
+        let pending = inner.records.len() as u64 - seq;
+        let pin = Some(self.seen.0.to_string());
+        Some(Delivery { record, consumer_seq: self.consumer_seq, delivered, pending, pin, ack })
     }
 }
 

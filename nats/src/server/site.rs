@@ -8,6 +8,7 @@ use crate::config;
 use rustix::process::Signal;
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fs, io,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
@@ -79,6 +80,7 @@ impl Site {
         }
         let mut command = Command::new(&self.binary);
         command.args(leftover::ARGUMENTS).current_dir(&self.dir).stdin(Stdio::null()).stdout(twin).stderr(log);
+        command.env("GOGC", garbage());
         // Of its own group: a Ctrl-C at the terminal is ours to act upon, in our order.
         let child = command
             .process_group(0)
@@ -134,4 +136,11 @@ impl Site {
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(6)..].join("\n")
     }
+}
+
+/// How much the server's memory may grow before it is tidied, in percent: tidying four times as seldom
+/// gave an eighth more messages. What the operator says comes first.
+#[expect(clippy::disallowed_methods, reason = "the server's environment, not a decision's")]
+fn garbage() -> OsString {
+    std::env::var_os("GOGC").unwrap_or_else(|| "400".into())
 }

@@ -8,12 +8,14 @@
 
 mod authority;
 mod backlog;
+mod behind;
 mod dead;
 mod echo;
 mod effects;
 mod fixture;
 mod loops;
 mod pin;
+mod pure;
 mod rule;
 mod server;
 mod service;

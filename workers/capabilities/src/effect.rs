@@ -78,6 +78,14 @@ impl Effect for Capabilities {
     const WRITER: Writer = Writer::Capability;
     const NOUN: &'static str = "plugin";
 
+    const HAS_PURE: bool = true;
+
+    /// A native verb without side effects, run in a thread: over before the log could have answered.
+    fn is_pure(&self, request: &Event) -> bool {
+        let plugin = asked(request).and_then(|asked| self.plugins.get(&asked.verb));
+        plugin.is_some_and(|plugin| plugin.is_native() && plugin.manifest.pure && !plugin.manifest.own_process)
+    }
+
     fn capacity(&self) -> usize {
         self.parallel
     }

@@ -2,12 +2,14 @@
 //! rows' own position.
 
 use crate::{archive::Archivist, judge::judge, project::Unread, serve::Desk, store::Store, tombstone};
+use futures::FutureExt;
 use nats::{
     jetstream::JetStream,
     log::{Delivery, Log, ReadError},
     service,
 };
 use std::{sync::Arc, time::Duration};
+use streams::record::Record;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -70,11 +72,17 @@ impl Follower {
                 }
                 delivery = deliveries.next() => match delivery {
                     Ok(Some(delivery)) => {
+                        // Everything that is there already goes into one transaction.
+                        let mut page = vec![delivery];
+                        while page.len() < PAGE && let Some(Ok(Some(more))) = deliveries.next().now_or_never() {
+                            page.push(more);
+                        }
+                        let ack = page.last().map(|last| last.ack.clone());
                         tokio::select! {
                             () = stop.cancelled() => break,
-                            () = self.rung(&delivery) => {}
+                            () = self.rung(page) => {}
                         }
-                        acknowledge = Some(delivery.ack);
+                        acknowledge = ack;
                     }
                     Ok(None) => {
                         if let Err(trouble) = tombstone::catch_up(&self.js, &self.store).await {
@@ -122,14 +130,29 @@ impl Follower {
         self.catch_up().await
     }
 
-    /// There is more in the log, and it is this instance's turn.
-    async fn rung(&mut self, delivery: &Delivery) {
-        if self.pin != delivery.pin {
+    /// There is more in the log, and it is this instance's turn. What follows on the rows without a
+    /// gap is taken as it was delivered; all else is read.
+    async fn rung(&mut self, page: Vec<Delivery>) {
+        let Some(Delivery { record: Record { seq: last, .. }, pin, .. }) = page.last() else { return };
+        let last = *last;
+        if self.pin != *pin {
             tracing::info!("it is this instance's turn");
-            self.pin.clone_from(&delivery.pin);
+            self.pin.clone_from(pin);
+        }
+        let known = self.store.position();
+        let mut at = known;
+        let follows = |delivery: &Delivery| {
+            let next = delivery.record.seq == at + 1;
+            at += u64::from(next);
+            next
+        };
+        let records = page.into_iter().skip_while(|delivery| delivery.record.seq <= known).take_while(follows);
+        let records: Vec<Record> = records.map(|delivery| delivery.record).collect();
+        if let Err(trouble) = self.project(records).await {
+            tracing::warn!(%trouble, "projecting: trying again");
         }
         let mut tries = 0;
-        while self.store.position() < delivery.record.seq {
+        while self.store.position() < last {
             if let Err(trouble) = self.catch_up().await {
                 tracing::warn!(%trouble, "catching up: trying again");
             } else if tries < STALE_READS {
@@ -137,7 +160,7 @@ impl Follower {
             } else {
                 break;
             }
-            if self.store.position() < delivery.record.seq {
+            if self.store.position() < last {
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -149,26 +172,26 @@ impl Follower {
     async fn catch_up(&self) -> Result<(), Trouble> {
         loop {
             let (page, pending) = self.js.page_from(STREAM, EVERYTHING, self.store.position(), PAGE).await?;
-            let mut items = Vec::with_capacity(page.len());
-            for record in page {
-                let item = judge(&self.js, record, None, false).await?;
-                if let Some(Unread::Dead { reason, subject, .. }) = &item.unread {
-                    tracing::warn!(
-                        seq = item.seq,
-                        subject,
-                        reason,
-                        "a record can't be processed: see `stage7 dead list`"
-                    );
-                }
-                items.push(item);
-            }
-            let store = Arc::clone(&self.store);
-            let projected = tokio::task::spawn_blocking(move || store.project(&items)).await;
-            projected.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+            self.project(page).await?;
             if pending == 0 {
                 return Ok(());
             }
         }
+    }
+
+    /// Projects records that follow on the rows.
+    async fn project(&self, records: Vec<Record>) -> Result<(), Trouble> {
+        let mut items = Vec::with_capacity(records.len());
+        for record in records {
+            let item = judge(&self.js, record, None, false).await?;
+            if let Some(Unread::Dead { reason, subject, .. }) = &item.unread {
+                tracing::warn!(seq = item.seq, subject, reason, "a record can't be processed: see `stage7 dead list`");
+            }
+            items.push(item);
+        }
+        let store = Arc::clone(&self.store);
+        let projected = tokio::task::spawn_blocking(move || store.project(&items)).await;
+        Ok(projected.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?)
     }
 
     /// Rows of another log, or of more than this one holds, say nothing about it.

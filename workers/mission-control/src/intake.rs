@@ -60,6 +60,7 @@ pub async fn run(log: JetStream, options: Options, stop: CancellationToken) -> R
         options,
         registry: Mutex::default(),
         stored: Mutex::default(),
+        catalogue: Mutex::default(),
         reading: Mutex::default(),
     });
     // Goals stay in their queue until the catalogue is whole.
@@ -98,6 +99,8 @@ struct Intake {
     registry: Mutex<Reader>,
     /// Catalogues that are in `ARTIFACTS`, by tenant and hash.
     stored: Mutex<HashSet<(Tenant, String)>>,
+    /// The catalogue as of a place in the registry.
+    catalogue: Mutex<Option<(u64, Arc<Blob>)>>,
     /// Files are looked at for one goal at a time: each may be held in memory whole.
     reading: Mutex<()>,
 }
@@ -210,15 +213,31 @@ impl Intake {
 
     /// The catalogue of now, its bytes in `ARTIFACTS` of this tenant.
     async fn catalogue(&self, tenant: &Tenant) -> Result<Ref, Obstacle> {
-        let catalogue = self.registry.lock().await.read(&self.log).await?.catalogue(&ROLES);
-        let bytes = serde_json::to_vec(&catalogue).map_err(|e| Obstacle::Later(e.to_string(), PAUSE))?;
-        let Blob { reference, bytes } = Blob::new(Form::Json, "application/json", bytes);
+        let catalogue = self.catalogue_of_now().await?;
+        let reference = catalogue.reference.clone();
         let key = (tenant.clone(), reference.sha256.clone());
         if !self.stored.lock().await.contains(&key) {
-            self.log.put(tenant, &reference.sha256, &bytes).await?;
+            self.log.put(tenant, &reference.sha256, &catalogue.bytes).await?;
             self.stored.lock().await.insert(key);
         }
         Ok(reference)
+    }
+
+    /// Written out once for every place in the registry.
+    async fn catalogue_of_now(&self) -> Result<Arc<Blob>, Obstacle> {
+        let mut reader = self.registry.lock().await;
+        reader.read(&self.log).await?;
+        let mut known = self.catalogue.lock().await;
+        match known.as_ref() {
+            Some((at, catalogue)) if *at == reader.at() => Ok(Arc::clone(catalogue)),
+            _ => {
+                let catalogue = reader.registry().catalogue(&ROLES);
+                let bytes = serde_json::to_vec(&catalogue).map_err(|e| Obstacle::Later(e.to_string(), PAUSE))?;
+                let catalogue = Arc::new(Blob::new(Form::Json, "application/json", bytes));
+                *known = Some((reader.at(), Arc::clone(&catalogue)));
+                Ok(catalogue)
+            }
+        }
     }
 
     fn created(&self, submission: Submission, mission: MissionId, files: file::References, catalogue: Ref) -> Event {

@@ -1,0 +1,136 @@
+//! A decider that has yet to see a log in which its own words are.
+
+use crate::echo::{Echo, Heard, mission, said};
+use nats::{
+    decider::{self, Options},
+    log::{Guard, Log},
+    memory::{Memory, Trouble},
+};
+use schemas::{
+    Event, EventId, Fact, MissionId, Tenant, Writer,
+    catalogue::Catalogue,
+    control::{Attached, GoalEvent, MissionCreated},
+    fact::Tail,
+    goal::{Autonomy, Budget, Kind},
+    limits::Limits,
+    value::{Blob, Form},
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use streams::{
+    decide::{About, Decider, Due},
+    record::Record,
+    subject,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Echo, which sees a mission's beginning as every shipped decider does.
+struct Whole;
+
+impl Decider for Whole {
+    const NAME: &'static str = Echo::NAME;
+    const WRITER: Writer = Echo::WRITER;
+    type State = Heard;
+
+    fn folds(writer: Writer, kind: &str, tail: &Tail) -> bool {
+        kind == "mission.created" || Echo::folds(writer, kind, tail)
+    }
+    fn evolve(state: &mut Heard, event: &Event) {
+        Echo::evolve(state, event);
+    }
+    fn about(state: &Heard) -> Option<&About> {
+        Echo::about(state)
+    }
+    fn next(state: &Heard) -> Option<Due> {
+        Echo::next(state)
+    }
+}
+
+async fn append(log: &Memory, event: Event) {
+    let filter = subject::family(&event.tenant, event.mission, event.writer);
+    let own = log.records().into_iter().rev().find(|record| nats::memory::matches(&filter, &record.subject));
+    log.append(&Record::encode(&event), &Guard { filter, last: own.map_or(0, |record| record.seq) }).await.unwrap();
+}
+
+async fn created(log: &Memory, mission: MissionId) -> Event {
+    let catalogue = Catalogue { verbs: BTreeMap::new(), roles: BTreeMap::new() };
+    let blob = Blob::new(Form::Json, "application/json", serde_json::to_vec(&catalogue).unwrap());
+    log.put(&Tenant::default(), &blob.reference.sha256, &blob.bytes).await.unwrap();
+    let fact = Fact::from(MissionCreated {
+        goal: "echo".into(),
+        kind: Kind::Mission,
+        name: None,
+        context: None,
+        files: BTreeMap::new(),
+        optimize: None,
+        budget: Budget::default(),
+        autonomy: Autonomy::Free,
+        model: None,
+        plan: None,
+        limits: Limits::default(),
+        catalogue: Attached { reference: blob.reference, content: None },
+        goal_event: GoalEvent { source: "test".into(), id: "1".into() },
+    });
+    let id = EventId::of_word(mission, Writer::Control, fact.kind(), "", 0);
+    Event { id, writer: Writer::Control, fact, ..said(mission, "") }
+}
+
+async fn run(log: &Memory, behind: u64) {
+    let (stop, options) = (CancellationToken::new(), Options { behind, ..Options::new("test0001") });
+    let task = tokio::spawn(decider::run::<Whole>(Arc::new(log.clone()), options, stop.clone()));
+    for n in 0..2_000 {
+        if n == 50 {
+            log.calm();
+        }
+        if n > 50 && log.floor(Whole::NAME) == log.records().len() as u64 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop.cancel();
+    task.await.expect("no panic").expect("ends well");
+}
+
+#[tokio::test(start_paused = true)]
+async fn far_behind_nothing_is_said_again_and_what_was_left_is_said() {
+    for seed in 0..200 {
+        // Nothing that troubles an append: the log is written here, without another try.
+        let trouble =
+            Trouble { duplicate: 7, hole: 11, new_pin: 23, stale_read: 5, forgotten_acks: 13, lost_answer: 0 };
+        let log = Memory::new(seed, trouble, 50);
+        for n in 0..5 {
+            let begin = created(&log, mission(n)).await;
+            append(&log, begin).await;
+        }
+        // Every line but the last is answered, each mission's amid the others'.
+        for line in 0..4 {
+            for n in 0..5 {
+                append(&log, said(mission(n), &format!("line {line}"))).await;
+                if line < 3 {
+                    let due = Whole::decide(&folded(&log, mission(n))).remove(0);
+                    let about = About { tenant: Tenant::default(), mission: mission(n), time: schemas::Time(1) };
+                    let basis = Some(log.records().len() as u64);
+                    let part = Some(schemas::event::Part { k: 1, n: 1 });
+                    append(&log, Event { basis, part, ..due.event(&about, Writer::Agent) }).await;
+                }
+            }
+        }
+        let before = log.records().len();
+        run(&log, 3).await;
+        let new = log.records().split_off(before);
+        assert_eq!(new.len(), 5, "seed {seed}: {new:#?}");
+        assert_eq!(log.floor(Whole::NAME), log.records().len() as u64, "seed {seed}: everything is acknowledged");
+    }
+}
+
+fn folded(log: &Memory, mission: MissionId) -> Heard {
+    let mut state = Heard::default();
+    for record in log.records() {
+        if let Ok(streams::record::Decoded::Event(event)) = record.decode()
+            && event.mission == mission
+            && Whole::folds(event.writer, event.fact.kind(), &event.tail)
+        {
+            Whole::evolve(&mut state, &event);
+        }
+    }
+    state
+}
