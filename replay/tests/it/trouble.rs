@@ -164,8 +164,8 @@ fn whatever_goes_wrong_missions_end_as_if_nothing_had() {
         fs::write(&kept, &text).unwrap();
         panic!("{why}\nSTAGE7_SEED={seed}, kept as {}:\n{text}", kept.display());
     }
-    assert!(faults > 2 * cases, "trouble is rare");
-    assert!(completed > cases / 2 && failed > cases / 50 && aborted > cases / 100, "missions are all alike");
+    assert!(faults > cases, "trouble is rare");
+    assert!(completed > cases / 2 && failed > cases / 50, "missions are all alike");
 }
 
 /// With a rule switched off, something must be found.
