@@ -1,6 +1,6 @@
 //! Moments of a mission's life, as people name them.
 
-use crate::{Entry, History, Walk};
+use crate::{Entry, History, Walk, show};
 use schemas::Time;
 
 /// A moment of a mission's life.
@@ -46,19 +46,15 @@ impl History {
         }
     }
 
+    /// The last event that changed a step. A step keeps its place in the list, so it is looked for once.
     fn changed(&self, step: &str) -> Result<u64, NoSuchMoment> {
-        let (mut walk, mut found) = (Walk::new(self), None);
-        while let Some(walked) = walk.next() {
-            if let Some(place) = walk.now.steps.iter().position(|its| its.id == step) {
-                let path = format!("/steps/{place}");
-                let touches =
-                    |at: &str| at.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-                if walked.changes.iter().any(|change| touches(&change.path)) {
-                    found = Some(walked.entry.seq());
-                }
-            }
-        }
-        let known = || walk.now.steps.iter().map(|step| step.id.clone()).collect();
-        found.ok_or_else(|| NoSuchMoment::Step { step: step.into(), known: known() })
+        let end = show(self, None);
+        let place = end.steps.iter().position(|its| its.id == step);
+        let known = || end.steps.iter().map(|step| step.id.clone()).collect();
+        let place = place.ok_or_else(|| NoSuchMoment::Step { step: step.into(), known: known() })?;
+        let path = format!("/steps/{place}");
+        let touches = |at: &str| at.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let changing = Walk::new(self).filter(|walked| walked.changes.iter().any(|change| touches(&change.path)));
+        changing.last().map(|walked| walked.entry.seq()).ok_or(NoSuchMoment::Empty)
     }
 }

@@ -26,11 +26,11 @@ impl Paint {
         self.with("1", text)
     }
     /// What was.
-    pub fn old(&self, text: &str) -> String {
+    pub fn before(&self, text: &str) -> String {
         self.with("33", text)
     }
     /// What is now.
-    pub fn new(&self, text: &str) -> String {
+    pub fn after(&self, text: &str) -> String {
         self.with("36", text)
     }
 

@@ -118,8 +118,7 @@ fn a_basis_before_the_cause_is_named() {
             // Unless the decision itself said it.
             let cause = event.causation.and_then(seq_of).filter(|cause| Some(*cause) <= event.basis);
             let Some(cause) = cause else { continue };
-            let Some(before) = history.entries[..i].iter().map(Entry::seq).filter(|seq| *seq < cause).next_back()
-            else {
+            let Some(before) = history.entries[..i].iter().map(Entry::seq).rfind(|seq| *seq < cause) else {
                 continue;
             };
             let found = differences(&edited(&history, i, |event| event.basis = Some(before)));

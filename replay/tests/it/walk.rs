@@ -1,8 +1,8 @@
 //! A walk tells exactly what changes; moments are where people expect them.
 
 use crate::recording::{all, one};
-use replay::{Change, Moment, Walk, meaning, show};
-use schemas::Value;
+use replay::{Change, Entry, History, Moment, Walk, meaning, show};
+use schemas::{Event, Fact, Value};
 use serde_json::json;
 
 /// Applies a JSON Patch as RFC 6902 says, as far as walks use it.
@@ -74,4 +74,48 @@ fn a_moment_is_a_sequence_a_time_or_a_steps_end() {
     assert_eq!((of(&before), of(&after)), (json!("running"), json!("completed")));
     let unknown = seq(Moment::Step("raed".into())).unwrap_err();
     assert!(unknown.contains("no step `raed`") && unknown.contains("read, copy"), "{unknown}");
+}
+
+/// A mission of many steps, of what the recorded one of twenty is made.
+fn long(steps: usize) -> History {
+    let recorded = one("parallel");
+    let mut seq = 0;
+    let mut history = History::default();
+    let mut say = |event: &Event, fact: Fact| {
+        seq += 1;
+        let id = schemas::EventId(uuid::Uuid::from_u128(seq.into()));
+        history.entries.push(Entry::Event(Box::new(Event { seq, id, fact, ..event.clone() })));
+    };
+    let find = |kind: &str| recorded.events().find(|event| event.fact.kind() == kind).unwrap();
+    for kind in ["mission.created", "plan.accepted", "agent.spawned"] {
+        let event = find(kind);
+        let mut fact = event.fact.clone();
+        if let Fact::PlanAccepted(said) = &mut fact {
+            let step = said.plan.steps[0].clone();
+            said.plan.steps = (0..steps).map(|n| schemas::plan::Step { id: format!("s{n}"), ..step.clone() }).collect();
+        }
+        say(event, fact);
+    }
+    for n in 0..steps {
+        for kind in ["step.assigned", "plugin.requested", "step.completed"] {
+            let event = find(kind);
+            let mut data = event.fact.to_value();
+            data["step"] = json!(format!("s{n}"));
+            say(event, Fact::from_bytes(kind, data.to_string().as_bytes()).unwrap().unwrap());
+        }
+    }
+    history
+}
+
+/// How long it takes is printed: ten times as long, not a hundred times.
+#[test]
+fn a_mission_of_two_thousand_steps_is_walked() {
+    let took = [200, 2_000].map(|steps| {
+        let history = long(steps);
+        let began = std::time::Instant::now();
+        assert_eq!(Walk::new(&history).filter(|walked| !walked.changes.is_empty()).count(), history.entries.len());
+        assert_eq!(history.seq(&Moment::Step("s0".into())), Ok(6));
+        (history.entries.len(), began.elapsed())
+    });
+    eprintln!("walked twice: {took:?}");
 }

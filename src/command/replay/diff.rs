@@ -63,10 +63,10 @@ fn print(a: &Overview, b: &Overview, apart: &[Apart]) {
     for Apart { path: at, a, b } in apart {
         let at = path(at);
         match (a, b) {
-            (Some(a), Some(b)) => out!("  {at:<wide$}  {} → {}", paint.old(&value(a)), paint.new(&value(b))),
-            (Some(a), None) => out!("{} {at:<wide$}  {}", paint.old("-"), paint.old(&value(a))),
+            (Some(a), Some(b)) => out!("  {at:<wide$}  {} → {}", paint.before(&value(a)), paint.after(&value(b))),
+            (Some(a), None) => out!("{} {at:<wide$}  {}", paint.before("-"), paint.before(&value(a))),
             (None, b) => {
-                out!("{} {at:<wide$}  {}", paint.new("+"), paint.new(&value(b.as_ref().unwrap_or(&Value::Null))))
+                out!("{} {at:<wide$}  {}", paint.after("+"), paint.after(&value(b.as_ref().unwrap_or(&Value::Null))))
             }
         }
     }

@@ -81,10 +81,14 @@ fn clock(time: Time) -> String {
 fn told(paint: &Paint, change: &Change, now: &Overview) -> String {
     let at = named(&change.path, now);
     match (&change.was, &change.value) {
-        (Some(was), Some(value_now)) if was.is_null() => format!("{at} {}", paint.new(&value(value_now))),
-        (Some(was), Some(value_now)) => format!("{at} {} → {}", paint.old(&value(was)), paint.new(&value(value_now))),
-        (None, Some(added)) => format!("{} {at} {}", paint.new("+"), paint.new(&brief(added))),
-        (was, None) => format!("{} {at} {}", paint.old("-"), paint.old(&was.as_ref().map(value).unwrap_or_default())),
+        (Some(was), Some(value_now)) if was.is_null() => format!("{at} {}", paint.after(&value(value_now))),
+        (Some(was), Some(value_now)) => {
+            format!("{at} {} → {}", paint.before(&value(was)), paint.after(&value(value_now)))
+        }
+        (None, Some(added)) => format!("{} {at} {}", paint.after("+"), paint.after(&brief(added))),
+        (was, None) => {
+            format!("{} {at} {}", paint.before("-"), paint.before(&was.as_ref().map(value).unwrap_or_default()))
+        }
     }
 }
 
