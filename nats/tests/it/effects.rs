@@ -103,7 +103,11 @@ pub async fn say(log: &Memory, writer: Writer, fact: Fact, entity: &str) -> Even
     }
 }
 
-/// A mission's first word.
+/// A mission's first word, as it is appended.
+pub fn begun() -> Event {
+    word(Writer::Control, created(), "")
+}
+
 fn created() -> Fact {
     let catalogue =
         serde_json::json!({"stage7:ref": "aa", "type": "json", "size": 1, "media_type": "application/json"});
@@ -204,7 +208,7 @@ async fn a_request_that_nobody_can_read_is_answered_as_failed_in_the_end() {
     let (worker, stop) = (Arc::new(Worker::default()), CancellationToken::new());
     let task = start(&log, &worker, &stop);
     let good = request(&log, 0).await;
-    let like = log.records().into_iter().next().unwrap();
+    let like = log.records().pop().unwrap();
     let forge = |n: u128, change: &dyn Fn(&mut Record)| {
         let (id, mut record) = (EventId(Uuid::from_u128(n)), like.clone());
         record.headers.iter_mut().filter(|(name, _)| name == "ce-id").for_each(|(_, value)| *value = id.to_string());

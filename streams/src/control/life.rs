@@ -133,7 +133,9 @@ impl State {
     /// The step's agent goes on with it, at once: a slot it gave up is not waited for.
     fn go_on(&mut self, id: &str) {
         let Some(step) = self.step(id).filter(|step| step.status == StepStatus::Waiting) else { return };
-        if self.questions.values().any(|waits| waits == id) {
+        // The question about the budget is everybody's, whichever step ran short first.
+        let own = |(question, waits): (&EventId, &String)| waits == id && self.budget_question != Some(*question);
+        if self.questions.iter().any(own) {
             return;
         }
         let agent = step.agent.clone();

@@ -1,7 +1,14 @@
 //! Following the log: a delivery only says that there is more; what there is, is read from the
 //! rows' own position.
 
-use crate::{archive::Archivist, judge::judge, project::Unread, serve::Desk, store::Store, tombstone};
+use crate::{
+    archive::Archivist,
+    judge::judge,
+    project::{Item, Unread},
+    serve::Desk,
+    store::Store,
+    tombstone,
+};
 use futures::FutureExt;
 use nats::{
     jetstream::JetStream,
@@ -148,7 +155,11 @@ impl Follower {
         };
         let records = page.into_iter().skip_while(|delivery| delivery.record.seq <= known).take_while(follows);
         let records: Vec<Record> = records.map(|delivery| delivery.record).collect();
-        if let Err(trouble) = self.project(records).await {
+        let projected = match self.judged(records).await {
+            Ok(items) => self.project(items).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(trouble) = projected {
             tracing::warn!(%trouble, "projecting: trying again");
         }
         let mut tries = 0;
@@ -168,19 +179,32 @@ impl Follower {
         self.answer();
     }
 
-    /// Projects everything from the rows' position to the end of the log.
+    /// Projects everything from the rows' position to the end of the log; the next page is read while
+    /// one is written.
     async fn catch_up(&self) -> Result<(), Trouble> {
-        loop {
-            let (page, pending) = self.js.page_from(STREAM, EVERYTHING, self.store.position(), PAGE).await?;
-            self.project(page).await?;
-            if pending == 0 {
-                return Ok(());
-            }
+        let mut next = Some(self.page(self.store.position()).await?);
+        while let Some((items, pending)) = next.take() {
+            let after = items.last().filter(|_| pending > 0).map(|last| last.seq);
+            let read = async {
+                match after {
+                    Some(after) => self.page(after).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            let (written, read) = tokio::join!(self.project(items), read);
+            written?;
+            next = read?;
         }
+        Ok(())
     }
 
-    /// Projects records that follow on the rows.
-    async fn project(&self, records: Vec<Record>) -> Result<(), Trouble> {
+    /// The records after one, judged, and how many the log holds beyond.
+    async fn page(&self, after: u64) -> Result<(Vec<Item>, u64), ReadError> {
+        let (page, pending) = self.js.page_from(STREAM, EVERYTHING, after, PAGE).await?;
+        Ok((self.judged(page).await?, pending))
+    }
+
+    async fn judged(&self, records: Vec<Record>) -> Result<Vec<Item>, ReadError> {
         let mut items = Vec::with_capacity(records.len());
         for record in records {
             let item = judge(&self.js, record, None, false).await?;
@@ -189,6 +213,11 @@ impl Follower {
             }
             items.push(item);
         }
+        Ok(items)
+    }
+
+    /// Projects items that follow on the rows.
+    async fn project(&self, items: Vec<Item>) -> Result<(), Trouble> {
         let store = Arc::clone(&self.store);
         let projected = tokio::task::spawn_blocking(move || store.project(&items)).await;
         Ok(projected.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?)

@@ -78,6 +78,9 @@ async fn rule_01_answered_once_for_ever_is_held_by_the_server() {
     );
     let connect = async |user: &str| JetStream::new(server.managed.connect(user).await.unwrap());
     let (agent, capability) = (connect("agent").await, connect("capability").await);
+    let filter = subject::family(&Tenant::default(), mission(), Writer::Control);
+    let control = connect("control").await;
+    append_event(&control, &crate::effects::begun(), &[], &Guard { filter, last: 0 }).await.unwrap();
     let asked = crate::effects::asked(0);
     let filter = subject::family(&Tenant::default(), mission(), Writer::Agent);
     append_event(&agent, &asked, &[], &Guard { filter, last: 0 }).await.unwrap();
