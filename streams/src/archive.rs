@@ -317,8 +317,9 @@ mod tests {
             (format!("{}\n\n{}", line(7), line(7)), "line 3: the event 7 comes after"),
             (format!("{}\n{other}", line(7)), "line 2: an event of mission 00000000000000000000000000000003"),
             (format!("{}\n{forged}", line(7)), "line 2: the artifact 0000"),
-            ("[]".into(), "line 1: "),
-            ("{".into(), "line 1: not JSON"),
+            ("[]".into(), "line 1: no JSON object"),
+            ("{".into(), "line 1: it ends in the middle"),
+            ("{\n".into(), "line 1: not JSON"),
         ] {
             let told = Export::parse(&text).unwrap_err().to_string();
             assert!(told.starts_with(why), "{told}");

@@ -10,7 +10,8 @@ use std::fs;
 fn a_short_bench_tells_every_figure_and_leaves_nothing_behind() {
     let stage7 = Stage7::prepared(Layout::One, &[]);
     let data = stage7.path("bench");
-    let ended = stage7.cli(&["bench", "--quick", "--json", "--data", data.to_str().unwrap()]).code(0);
+    let args = ["bench", "--quick", "--json", "--data", data.to_str().unwrap()];
+    let ended = stage7.ended(stage7.command(&args, &stage7.path("client"))).code(0);
     let report = &ended.lines()[0];
     let figures = report["figures"].as_array().unwrap();
     let value = |name: &str, sync: &str| {

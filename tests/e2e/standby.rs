@@ -49,7 +49,7 @@ impl Hand {
         let turn = line.contains("it is this instance's turn");
         match self {
             Self::Control => turn && line.contains("\"mission-control\""),
-            Self::Agents => turn && line.contains("\"agent-steps\""),
+            Self::Agents => turn && line.contains("\"agents\""),
             Self::Intake => line.contains("a goal is a mission"),
             Self::Projector => turn && line.contains("librarian"),
         }
@@ -117,7 +117,7 @@ impl Pair {
             let said = self.stage7.said(instance);
             let line = said.lines().rev().find(|line| hand.shows(line))?;
             let line: Value = serde_json::from_str(line).ok()?;
-            line["timestamp"].as_str().map(String::from)
+            line["time"].as_str().map(String::from)
         };
         let look = || both.iter().filter_map(|instance| Some((last(instance)?, instance.clone()))).max();
         eventually(&format!("{hand:?} works"), || self.stage7.logs(), look).1
