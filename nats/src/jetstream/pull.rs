@@ -151,7 +151,10 @@ impl Puller {
     /// Requests that a cut connection or a restart swallowed.
     fn forget_lost(&mut self) {
         let now = Instant::now();
-        self.standing.retain(|_, over| *over > now);
+        // The oldest comes first.
+        while self.standing.first_key_value().is_some_and(|(_, over)| *over <= now) {
+            self.standing.pop_first();
+        }
         if self.standing.is_empty() {
             self.asked = 0;
         }

@@ -12,12 +12,12 @@ use crate::{
 use futures::FutureExt;
 use nats::{
     jetstream::JetStream,
-    log::{Delivery, Log, ReadError},
+    log::{Deliveries, Delivery, Log, ReadError},
     service,
 };
 use std::{sync::Arc, time::Duration};
 use streams::record::Record;
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -26,6 +26,10 @@ pub const STREAM: &str = "MISSIONS";
 pub const EVERYTHING: &str = "stage7.mission.>";
 /// Records in one transaction.
 const PAGE: usize = 1_000;
+/// What comes within this goes into one transaction: each costs more than what is in it.
+const GATHER: Duration = Duration::from_millis(4);
+/// So few are waited for.
+const FEW: usize = 32;
 /// Acknowledgements are gathered for as long.
 const TICK: Duration = Duration::from_millis(10);
 /// Between two tries of what did not work.
@@ -42,6 +46,22 @@ pub enum Trouble {
     Rows(#[from] rusqlite::Error),
 }
 
+/// A delivery, and all that is there already; of few, also what comes soon after.
+async fn gathered(deliveries: &mut dyn Deliveries, first: Delivery) -> Vec<Delivery> {
+    let until = Instant::now() + GATHER;
+    let mut page = vec![first];
+    while page.len() < PAGE {
+        let more = match page.len() < FEW {
+            true => tokio::time::timeout_at(until, deliveries.next()).await.ok(),
+            false => deliveries.next().now_or_never(),
+        };
+        // An error is met again by the next look.
+        let Some(Ok(more)) = more else { break };
+        page.extend(more);
+    }
+    page
+}
+
 pub struct Follower {
     js: JetStream,
     store: Arc<Store>,
@@ -49,13 +69,25 @@ pub struct Follower {
     /// The pin under which the last delivery came.
     pin: Option<String>,
     answering: Option<(CancellationToken, JoinHandle<()>)>,
+    /// The consumer sequence of the last delivery under that pin; the rows hold all up to it.
+    heard: u64,
     /// How often in a row another instance was seen to hold the pin.
     doubts: u32,
 }
 
+/// What the server says of the consumer.
+struct Consumer {
+    /// Whose turn it is.
+    holder: Option<String>,
+    /// The log sequence up to which everything is acknowledged: it is not delivered any more.
+    floor: u64,
+    /// What is still to be delivered.
+    pending: u64,
+}
+
 impl Follower {
     pub fn new(js: JetStream, store: Arc<Store>, archivist: Archivist) -> Self {
-        Self { js, store, archivist: Arc::new(archivist), pin: None, answering: None, doubts: 0 }
+        Self { js, store, archivist: Arc::new(archivist), pin: None, heard: 0, answering: None, doubts: 0 }
     }
 
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), ReadError> {
@@ -79,11 +111,7 @@ impl Follower {
                 }
                 delivery = deliveries.next() => match delivery {
                     Ok(Some(delivery)) => {
-                        // Everything that is there already goes into one transaction.
-                        let mut page = vec![delivery];
-                        while page.len() < PAGE && let Some(Ok(Some(more))) = deliveries.next().now_or_never() {
-                            page.push(more);
-                        }
+                        let page = gathered(deliveries.as_mut(), delivery).await;
                         let ack = page.last().map(|last| last.ack.clone());
                         tokio::select! {
                             () = stop.cancelled() => break,
@@ -114,14 +142,11 @@ impl Follower {
         Ok(())
     }
 
-    /// Sees that the rows are about this log and up to date, and answers if nobody else does.
+    /// Sees that the rows are about this log and lack nothing that is not delivered any more, and
+    /// answers if nobody else does.
     async fn begin(&mut self) {
         loop {
-            let up_to_date = match self.identify().await {
-                Ok(()) => self.whole().await,
-                Err(trouble) => Err(trouble),
-            };
-            match up_to_date {
+            match self.prepare().await {
                 Ok(()) => return self.attend().await,
                 Err(trouble) => {
                     tracing::warn!(%trouble, "beginning: trying again");
@@ -131,30 +156,42 @@ impl Follower {
         }
     }
 
-    /// Archived missions first: they are the older ones.
-    async fn whole(&self) -> Result<(), Trouble> {
+    async fn prepare(&self) -> Result<(), Trouble> {
+        self.identify().await?;
+        // Archived missions first: they are the older ones.
         tombstone::catch_up(&self.js, &self.store).await?;
-        self.catch_up().await
+        // Deliveries come several times faster than reads do: what they will bring is not read.
+        let floor = self.consumer().await?.floor;
+        if self.store.position() < floor {
+            self.catch_up(floor).await?;
+        }
+        Ok(())
     }
 
     /// There is more in the log, and it is this instance's turn. What follows on the rows without a
     /// gap is taken as it was delivered; all else is read.
     async fn rung(&mut self, page: Vec<Delivery>) {
-        let Some(Delivery { record: Record { seq: last, .. }, pin, .. }) = page.last() else { return };
-        let last = *last;
-        if self.pin != *pin {
-            tracing::info!("it is this instance's turn");
-            self.pin.clone_from(pin);
+        let Some(last) = page.last() else { return };
+        let (last, heard, pending) = (last.record.seq, last.consumer_seq, last.pending);
+        let mut records = Vec::with_capacity(page.len());
+        let mut at = self.store.position();
+        for delivery in page {
+            if self.pin != delivery.pin {
+                tracing::info!("it is this instance's turn");
+                self.pin.clone_from(&delivery.pin);
+                self.heard = 0;
+            }
+            // Of the log some records may be gone, archived; of the deliveries none may be missing.
+            let follows = self.heard > 0 && delivery.consumer_seq == self.heard + 1;
+            if delivery.record.seq > at && !follows && delivery.record.seq != at + 1 {
+                break;
+            }
+            self.heard = delivery.consumer_seq;
+            if delivery.record.seq > at {
+                at = delivery.record.seq;
+                records.push(delivery.record);
+            }
         }
-        let known = self.store.position();
-        let mut at = known;
-        let follows = |delivery: &Delivery| {
-            let next = delivery.record.seq == at + 1;
-            at += u64::from(next);
-            next
-        };
-        let records = page.into_iter().skip_while(|delivery| delivery.record.seq <= known).take_while(follows);
-        let records: Vec<Record> = records.map(|delivery| delivery.record).collect();
         let projected = match self.judged(records).await {
             Ok(items) => self.project(items).await,
             Err(error) => Err(error.into()),
@@ -164,7 +201,7 @@ impl Follower {
         }
         let mut tries = 0;
         while self.store.position() < last {
-            if let Err(trouble) = self.catch_up().await {
+            if let Err(trouble) = self.catch_up(last).await {
                 tracing::warn!(%trouble, "catching up: trying again");
             } else if tries < STALE_READS {
                 tries += 1;
@@ -175,16 +212,20 @@ impl Follower {
                 tokio::time::sleep(PAUSE).await;
             }
         }
+        self.heard = if self.store.position() < last { 0 } else { heard };
         self.doubts = 0;
-        self.answer();
+        // Who has much to do yet would answer of long ago; whoever asks waits a moment.
+        if pending < PAGE as u64 {
+            self.answer();
+        }
     }
 
-    /// Projects everything from the rows' position to the end of the log; the next page is read while
-    /// one is written.
-    async fn catch_up(&self) -> Result<(), Trouble> {
+    /// Projects everything from the rows' position to `until`, or to the end of the log; the next page
+    /// is read while one is written.
+    async fn catch_up(&self, until: u64) -> Result<(), Trouble> {
         let mut next = Some(self.page(self.store.position()).await?);
         while let Some((items, pending)) = next.take() {
-            let after = items.last().filter(|_| pending > 0).map(|last| last.seq);
+            let after = items.last().map(|last| last.seq).filter(|seq| pending > 0 && *seq < until);
             let read = async {
                 match after {
                     Some(after) => self.page(after).await.map(Some),
@@ -232,15 +273,22 @@ impl Follower {
         Ok(self.store.belong_to(created, last)?)
     }
 
-    /// Only the pin's holder answers, or whoever is there while nobody holds it: then nothing new
-    /// has come since.
+    /// Only the pin's holder answers, or whoever is there while nobody holds it. Who stands by keeps its
+    /// rows up to date, so that it can take over at once.
     async fn attend(&mut self) {
-        let holder = match self.holder().await {
-            Ok(holder) => holder,
+        let consumer = match self.consumer().await {
+            Ok(consumer) => consumer,
             // Whom it belongs to isn't known: everything stays as it is.
             Err(error) => return tracing::debug!(%error, "asking who holds the pin"),
         };
-        if holder.is_none() || holder == self.pin {
+        let mine = consumer.holder.is_none() || consumer.holder == self.pin;
+        if mine && consumer.pending >= PAGE as u64 {
+            return;
+        }
+        if let Err(trouble) = self.catch_up(u64::MAX).await {
+            return tracing::warn!(%trouble, "catching up: trying again");
+        }
+        if mine {
             self.doubts = 0;
             return self.answer();
         }
@@ -251,15 +299,17 @@ impl Follower {
         }
     }
 
-    async fn holder(&self) -> Result<Option<String>, ReadError> {
+    async fn consumer(&self) -> Result<Consumer, ReadError> {
         let info = self.js.ask_api(&format!("CONSUMER.INFO.{STREAM}.{CONSUMER}"), Default::default()).await?;
-        match info.get("error") {
-            Some(error) => Err(ReadError::Refused(error.to_string())),
-            None => Ok(info["priority_groups"][0]["pinned_client_id"]
-                .as_str()
-                .filter(|id| !id.is_empty())
-                .map(String::from)),
+        if let Some(error) = info.get("error") {
+            return Err(ReadError::Refused(error.to_string()));
         }
+        let holder = info["priority_groups"][0]["pinned_client_id"].as_str().filter(|id| !id.is_empty());
+        Ok(Consumer {
+            holder: holder.map(String::from),
+            floor: info["ack_floor"]["stream_seq"].as_u64().unwrap_or(0),
+            pending: info["num_pending"].as_u64().unwrap_or(0),
+        })
     }
 
     /// Begins to answer, unless it does.
