@@ -139,7 +139,7 @@ impl Site {
 }
 
 /// How much the server's memory may grow before it is tidied, in percent: tidying four times as seldom
-/// gave an eighth more messages. What the operator says comes first.
+/// gave a prototype of the loops an eighth more messages. What the operator says comes first.
 #[expect(clippy::disallowed_methods, reason = "the server's environment, not a decision's")]
 fn garbage() -> OsString {
     std::env::var_os("GOGC").unwrap_or_else(|| "400".into())

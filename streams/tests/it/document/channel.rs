@@ -78,6 +78,14 @@ pub fn others() -> Vec<Other> {
             "stream",
         ),
         other(
+            "registry.archived",
+            "stage7.registry.librarian.mission.archived.{tenant}.{mission}",
+            "A mission that lies in the archive and not in the log.",
+            &["mission.archived"],
+            &[],
+            "stream",
+        ),
+        other(
             "registry.listed",
             "stage7.registry.{writer}.plugin.listed",
             "What a writer brings: all its verbs.",
@@ -136,9 +144,9 @@ pub fn others() -> Vec<Other> {
         other(
             "command",
             "stage7.command.{tenant}.{noun}.{verb}",
-            "What isn't about one mission. Reserved: users may ask, nothing answers yet.",
+            "Where a mission lies: `mission.archive` and `mission.import`.",
             &["order"],
-            &[],
+            &["done", "refusal"],
             "request",
         ),
         other(
@@ -226,7 +234,7 @@ pub fn all() -> Map<String, Value> {
         (other.name.to_string(), channel(other.address, other.name, other.about, &other.messages, other.tag))
     };
     let mut all: Map<String, Value> = words().map(of_word).chain(others().into_iter().map(of_other)).collect();
-    let answers = ["stored", "submitted", "said", "kept", "answer", "chunk", "refusal"];
+    let answers = ["stored", "submitted", "said", "kept", "done", "answer", "chunk", "refusal"];
     all.insert(
         "inbox".into(),
         json!({"address": null, "title": "inbox", "messages": messages(&answers),

@@ -5,12 +5,14 @@ use crate::{event, samples};
 use schemas::{
     Fault, Tenant, Time, Value, Writer,
     cloudevent::goal,
+    control::GoalEvent,
     fact::{WORDS, ce_type},
     goal::TYPE,
-    value::sha256,
+    value::{Form, Ref, sha256},
 };
 use serde_json::{Map, json};
 use streams::{
+    archive::{self, Archived},
     record::Record,
     registry::{self, LISTED, Listed, REGISTERED},
     submission::{REFUSED, Refusal, Refused},
@@ -118,6 +120,17 @@ fn others() -> Vec<(&'static str, Value)> {
         serde_json::from_value(json!({"verb": verb, "digest": sha256(b"plugin"), "state": "enabled"})).unwrap();
     let listed = Listed { verbs: ["WORD_FREQUENCY".to_string()].into() };
     let mission = "0af7651916cd43dd8448eb211c80319c";
+    let archived = Archived {
+        tenant: Tenant::default(),
+        mission: mission.parse().unwrap(),
+        archive: Ref { sha256: "ab".repeat(32), form: Form::File, size: 4_096, media_type: "application/gzip".into() },
+        events: 44,
+        last: 1_234,
+        at: Time(1_772_442_904_250),
+        imported: false,
+        goal_event: GoalEvent { source: "/me".into(), id: "1".into() },
+        fence: 1_240,
+    };
     let timer = json!({"tenant": "default", "mission": mission, "requester": Writer::Agent.as_str(), "timer": mission,
         "at": Time(1_772_442_904_250).to_string(), "traceparent": null});
     vec![
@@ -144,6 +157,16 @@ fn others() -> Vec<(&'static str, Value)> {
                 "All verbs of one writer; only what is on its last list counts.",
                 "Listed",
                 &json!(listed),
+            ),
+        ),
+        (
+            archive::KIND,
+            event(
+                archive::KIND,
+                &ce_type(archive::KIND),
+                "A mission that lies in the archive: where, and of which goal it was made.",
+                "Archived",
+                &json!(archived),
             ),
         ),
         ("timer", plain("timer", "A timer, as it lies in its schedule and as it comes due.", "Timer", timer)),
@@ -188,7 +211,11 @@ fn others() -> Vec<(&'static str, Value)> {
         ),
         (
             "order",
-            json!({"name": "order", "title": "order", "summary": "What isn't about one mission: reserved, nothing answers yet.", "payload": {"type": "object"}}),
+            plain("order", "The mission to archive, or the export to import.", "Order", json!({"mission": mission})),
+        ),
+        (
+            "done",
+            plain("done", "The mission is in the archive.", "Done", json!({"mission": mission, "already": false})),
         ),
         (
             "refusal",

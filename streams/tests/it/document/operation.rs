@@ -17,8 +17,9 @@ fn users(channel: &str) -> (&'static [&'static str], &'static [&'static str]) {
         "goal" => (&["person", "door"], &["control"]),
         "refused" => (&["control"], &["person", "door"]),
         "registry.registered" | "registry.listed" => (&["agent", "capability"], &["control", "door"]),
+        "registry.archived" => (&["librarian"], &["librarian", "control", "door"]),
         "artifact" => (
-            &["control", "agent", "brain", "capability", "door"],
+            &["control", "agent", "brain", "capability", "librarian", "door"],
             &["control", "agent", "brain", "capability", "librarian", "door"],
         ),
         "timer.set" => (&["timekeeper"], &[]),
@@ -26,8 +27,7 @@ fn users(channel: &str) -> (&'static [&'static str], &'static [&'static str]) {
         "telemetry" => {
             (&["control", "agent", "timekeeper", "librarian", "door", "brain", "capability"], &["librarian", "door"])
         }
-        "submit" | "user" | "read" | "put" | "get" => (&["person"], &["door"]),
-        "command" => (&["person"], &[]),
+        "submit" | "user" | "command" | "read" | "put" | "get" => (&["person"], &["door"]),
         "query" => (&["door"], &["librarian"]),
         "view" => (&[], &["person", "door"]),
         "live" => (&["brain", "capability"], &["person", "door"]),

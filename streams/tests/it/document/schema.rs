@@ -107,6 +107,14 @@ fn ours() -> Vec<(&'static str, Value)> {
         "state": {"enum": ["enabled", "unavailable"]},
         "reason": {"type": "string", "description": "Why it cannot be used, and what would help."},
     });
+    let archived = json!({"tenant": text(), "mission": id(), "at": text(),
+        "archive": {"type": "object", "description": "A reference to the export in `ARTIFACTS`, compressed with gzip."},
+        "events": {"type": "integer"},
+        "last": {"type": "integer", "description": "The sequence of its last event."},
+        "imported": {"type": "boolean", "description": "It was never run here."},
+        "goal_event": {"type": "object", "description": "The goal of which it was made, by source and id."},
+        "fence": {"type": "integer", "description": "The sequence of the `mission.archiving` under which this was said."},
+    });
     let timer = json!({"tenant": text(), "mission": id(), "requester": text(), "timer": id(), "at": text(),
         "traceparent": {"type": ["string", "null"]}});
     let ack = json!({"stream": text(), "seq": {"type": "integer", "minimum": 1}});
@@ -116,8 +124,18 @@ fn ours() -> Vec<(&'static str, Value)> {
         "type": "object",
         "description": "`{\"mission\", \"after\"?, \"limit\"?}` events · `{\"mission\", \"state\": true, \"at\"?}` the mission \
             as it stands, or stood · `{\"list\": {…}}` · `{\"search\": {…}}` · `{\"plugins\": true}` · `{\"plugin\": \"VERB\"}` · \
-            `{\"refused\": {\"source\", \"id\"}}`",
+            `{\"refused\": {\"source\", \"id\"}}` · `{\"dead\": {…}}`",
         "minProperties": 1,
+    });
+    let order = json!({
+        "type": "object",
+        "description": "`{\"mission\"}` for `mission.archive`, `{\"sha256\", \"size\"}` of a stored export for `mission.import`",
+        "minProperties": 1,
+    });
+    let done = json!({
+        "mission": id(),
+        "already": {"type": "boolean", "description": "It was there before."},
+        "events": {"type": "integer", "description": "Of an import: how many it has."},
     });
     let extensions: Map<String, Value> = EXTENSIONS
         .iter()
@@ -128,6 +146,14 @@ fn ours() -> Vec<(&'static str, Value)> {
         ("Refusal", object("A request that was not granted.", refusal, &["error"])),
         ("Refused", object("A goal that was refused, with the reason.", refused, &["error", "excerpt"])),
         ("Registered", object("A verb, and whether it can be used.", plugin, &["verb", "digest", "state"])),
+        (
+            "Archived",
+            object(
+                "A mission that lies in the archive.",
+                archived,
+                &["tenant", "mission", "archive", "events", "last", "at", "goal_event", "fence"],
+            ),
+        ),
         ("Listed", object("All verbs of one writer; only what is on its last list counts.", verbs, &["verbs"])),
         (
             "Timer",
@@ -141,6 +167,8 @@ fn ours() -> Vec<(&'static str, Value)> {
         ("Said", object("The word is in the log.", said, &["seq", "id"])),
         ("Submitted", object("The mission that the goal will be.", submitted, &["mission", "subject"])),
         ("Kept", object("The stored bytes are the ones that were sent.", json!({"ok": {"const": true}}), &["ok"])),
+        ("Order", order),
+        ("Done", object("The mission is in the archive.", done, &["mission", "already"])),
         ("Question", question),
         ("Answer", json!({"type": "object", "description": "What was asked for."})),
         (
