@@ -62,6 +62,30 @@ async fn gathered(deliveries: &mut dyn Deliveries, first: Delivery) -> Vec<Deliv
     page
 }
 
+/// The records of a page that follow on rows which hold all up to `at`, without a gap. Of the log some
+/// may be gone, archived; of the deliveries under one pin (`heard`: the last one's number) none may be
+/// missing.
+fn following(page: Vec<Delivery>, pin: &mut Option<String>, heard: &mut u64, mut at: u64) -> Vec<Record> {
+    let mut records = Vec::with_capacity(page.len());
+    for delivery in page {
+        if *pin != delivery.pin {
+            pin.clone_from(&delivery.pin);
+            *heard = 0;
+        }
+        let seq = delivery.record.seq;
+        let follows = *heard > 0 && delivery.consumer_seq == *heard + 1;
+        if seq > at && !follows && seq != at + 1 {
+            break;
+        }
+        *heard = delivery.consumer_seq;
+        if seq > at {
+            at = seq;
+            records.push(delivery.record);
+        }
+    }
+    records
+}
+
 pub struct Follower {
     js: JetStream,
     store: Arc<Store>,
@@ -173,25 +197,10 @@ impl Follower {
     async fn rung(&mut self, page: Vec<Delivery>) {
         let Some(last) = page.last() else { return };
         let (last, heard, pending) = (last.record.seq, last.consumer_seq, last.pending);
-        let mut records = Vec::with_capacity(page.len());
-        let mut at = self.store.position();
-        for delivery in page {
-            if self.pin != delivery.pin {
-                tracing::info!("it is this instance's turn");
-                self.pin.clone_from(&delivery.pin);
-                self.heard = 0;
-            }
-            // Of the log some records may be gone, archived; of the deliveries none may be missing.
-            let follows = self.heard > 0 && delivery.consumer_seq == self.heard + 1;
-            if delivery.record.seq > at && !follows && delivery.record.seq != at + 1 {
-                break;
-            }
-            self.heard = delivery.consumer_seq;
-            if delivery.record.seq > at {
-                at = delivery.record.seq;
-                records.push(delivery.record);
-            }
+        if self.pin != page[page.len() - 1].pin {
+            tracing::info!("it is this instance's turn");
         }
+        let records = following(page, &mut self.pin, &mut self.heard, self.store.position());
         let projected = match self.judged(records).await {
             Ok(items) => self.project(items).await,
             Err(error) => Err(error.into()),
@@ -338,5 +347,37 @@ impl Follower {
             stop.cancel();
             let _ = task.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Consumer sequence, stream sequence and pin of each delivery of a page; the rows hold all up to
+    /// 10, which was delivery 5 under the pin `a`. Gives what is projected without reading.
+    fn taken(page: &[(u64, u64, &str)]) -> Vec<u64> {
+        let delivery = |&(consumer_seq, seq, pin): &(u64, u64, &str)| Delivery {
+            record: Record { seq, ..Record::default() },
+            consumer_seq,
+            delivered: 1,
+            pending: 0,
+            pin: Some(pin.into()),
+            ack: String::new(),
+        };
+        let (mut pin, mut heard) = (Some("a".into()), 5);
+        let records = following(page.iter().map(delivery).collect(), &mut pin, &mut heard, 10);
+        records.iter().map(|record| record.seq).collect()
+    }
+
+    #[test]
+    fn only_what_follows_without_a_missing_delivery_is_taken_as_it_came() {
+        assert_eq!(taken(&[(6, 11, "a"), (7, 12, "a")]), [11, 12]);
+        assert_eq!(taken(&[(6, 14, "a"), (7, 20, "a")]), [14, 20], "records between were archived");
+        assert_eq!(taken(&[(7, 14, "a"), (8, 15, "a")]), [0u64; 0], "a delivery is missing");
+        assert_eq!(taken(&[(6, 11, "a"), (8, 14, "a")]), [11], "a delivery is missing behind the first");
+        assert_eq!(taken(&[(6, 14, "b")]), [0u64; 0], "another pin counts for itself");
+        assert_eq!(taken(&[(1, 9, "b"), (2, 10, "b"), (3, 12, "b")]), [12], "known ones lead over");
+        assert_eq!(taken(&[(6, 4, "a"), (7, 13, "a")]), [13], "one that comes again is passed over");
     }
 }
