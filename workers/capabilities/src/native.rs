@@ -9,13 +9,12 @@ use crate::{
 use futures::future::BoxFuture;
 use plugins::{Done, Run};
 use rustix::process::{Resource, Rlimit, setrlimit};
-use schemas::{Class, Value, value::Values};
+use schemas::{Class, value::Values};
 use serde::{Deserialize, Serialize};
 use std::{
     ffi::OsString,
     io::{Read, Write},
     os::unix::process::ExitStatusExt,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -26,9 +25,6 @@ use tokio::process::Command;
 const CHILD: &str = "run-native-plugin";
 /// Bytes of stack: queries recurse.
 const STACK: usize = 256 * 1024 * 1024;
-
-/// Inputs of texts that have less than this together (bytes) are done with at once.
-const SMALL: usize = 1024;
 
 /// Runs native plugins.
 pub struct Native {
@@ -51,13 +47,6 @@ impl Native {
     async fn in_thread(call: Call<'_>, code: plugins::Native) -> Result<Done, Failure> {
         let (name, limits) = (&call.plugin.manifest.name, &call.plugin.manifest.limits);
         let run = call.run;
-        let size = |value: &Value| value.as_str().map_or(SMALL, str::len);
-        if run.files.is_empty() && run.inputs.values().map(size).sum::<usize>() < SMALL {
-            // Over before another thread would have woken.
-            let ended = catch_unwind(AssertUnwindSafe(|| code(&run)));
-            let broke = |_| Failure::new(Class::Permanent, format!("{name} broke: it panicked"));
-            return Ok(ended.map_err(broke)??);
-        }
         tokio::select! {
             ended = tokio::task::spawn_blocking(move || code(&run)) => match ended {
                 Ok(result) => Ok(result?),
