@@ -28,8 +28,9 @@ pub const EVERYTHING: &str = "stage7.mission.>";
 const PAGE: usize = 1_000;
 /// What comes within this goes into one transaction: each costs more than what is in it.
 const GATHER: Duration = Duration::from_millis(4);
-/// So few are waited for.
-const FEW: usize = 32;
+/// If so many came, there is a load: then more is gathered, as long as it comes.
+const FEW: usize = 16;
+const GATHER_UNDER_LOAD: Duration = Duration::from_millis(40);
 /// Acknowledgements are gathered for as long.
 const TICK: Duration = Duration::from_millis(10);
 /// Between two tries of what did not work.
@@ -46,17 +47,18 @@ pub enum Trouble {
     Rows(#[from] rusqlite::Error),
 }
 
-/// A delivery, and all that is there already; of few, also what comes soon after.
+/// A delivery, and what comes soon after.
 async fn gathered(deliveries: &mut dyn Deliveries, first: Delivery) -> Vec<Delivery> {
-    let until = Instant::now() + GATHER;
+    let begun = Instant::now();
     let mut page = vec![first];
     while page.len() < PAGE {
-        let more = match page.len() < FEW {
-            true => tokio::time::timeout_at(until, deliveries.next()).await.ok(),
-            false => deliveries.next().now_or_never(),
+        let until = if page.len() < FEW { begun + GATHER } else { begun + GATHER_UNDER_LOAD };
+        let more = match deliveries.next().now_or_never() {
+            Some(more) => Ok(more),
+            None => tokio::time::timeout_at(until.min(Instant::now() + GATHER), deliveries.next()).await,
         };
         // An error is met again by the next look.
-        let Some(Ok(more)) = more else { break };
+        let Ok(Ok(more)) = more else { break };
         page.extend(more);
     }
     page

@@ -21,39 +21,52 @@ use streams::{
 /// # Errors
 /// The log does not say.
 pub async fn judge(log: &dyn Log, mut record: Record, owner: Option<&Tenant>, whole: bool) -> Result<Item, ReadError> {
+    let mut fetched = true;
+    if record.dataref().is_some() {
+        let subject = Subject::parse(&record.subject).ok();
+        let needed = subject.filter(|subject| whole || concerns(&subject.kind));
+        let tenant = needed.map(|subject| owner.cloned().unwrap_or(subject.tenant));
+        match &tenant {
+            None => fetched = false,
+            Some(tenant) => match attach(log, &mut record, tenant).await {
+                Err(error @ ReadError::Artifact { .. }) => {
+                    let unread = dead(&record, Trouble::MissingData, &error.to_string());
+                    return Ok(item(&record, owner, Some(unread)));
+                }
+                attached => attached?,
+            },
+        }
+    }
+    Ok(match record.decode() {
+        Ok(Decoded::Event(mut event)) => {
+            if let Some(owner) = owner {
+                event.tenant.clone_from(owner);
+            }
+            let subject =
+                Subject::new(event.tenant.clone(), event.mission, event.writer, &event.fact, event.tail.clone());
+            let concerned = concerns(&subject.kind);
+            let (seq, time) = (event.seq, Some(event.time));
+            let event = concerned.then(|| Box::new(event));
+            Item { seq, subject: Some(subject), time, event, unread: None }
+        }
+        Ok(Decoded::Unknown { ce_type, .. }) => item(&record, owner, Some(Unread::Newer { ce_type })),
+        // Everything else about it is right.
+        Err(Undecodable::Data { .. }) if !fetched => item(&record, owner, None),
+        Err(error) => {
+            let unread = dead(&record, Trouble::of(&error), &error.to_string());
+            Item { subject: None, ..item(&record, owner, Some(unread)) }
+        }
+    })
+}
+
+/// A record that brings no event.
+fn item(record: &Record, owner: Option<&Tenant>, unread: Option<Unread>) -> Item {
     let mut subject = Subject::parse(&record.subject).ok();
     if let (Some(subject), Some(owner)) = (&mut subject, owner) {
         subject.tenant.clone_from(owner);
     }
     let time = record.header("ce-time").and_then(|time| time.parse().ok());
-    let concerned = subject.as_ref().is_some_and(|subject| concerns(&subject.kind));
-    let mut item = Item { seq: record.seq, subject, time, event: None, unread: None };
-    let fetched = match &item.subject {
-        Some(subject) if concerned || whole => match attach(log, &mut record, &subject.tenant).await {
-            Err(error @ ReadError::Artifact { .. }) => {
-                item.unread = Some(dead(&record, Trouble::MissingData, &error.to_string()));
-                return Ok(item);
-            }
-            attached => attached.map(|()| true)?,
-        },
-        _ => record.dataref().is_none(),
-    };
-    match record.decode() {
-        Ok(Decoded::Event(mut event)) => {
-            if let Some(owner) = owner {
-                event.tenant.clone_from(owner);
-            }
-            item.event = Some(event).filter(|_| concerned);
-        }
-        Ok(Decoded::Unknown { ce_type, .. }) => item.unread = Some(Unread::Newer { ce_type }),
-        // Everything else about it is right.
-        Err(Undecodable::Data { .. }) if !fetched => {}
-        Err(error) => {
-            item.unread = Some(dead(&record, Trouble::of(&error), &error.to_string()));
-            item.subject = None;
-        }
-    }
-    Ok(item)
+    Item { seq: record.seq, subject, time, event: None, unread }
 }
 
 fn dead(record: &Record, trouble: Trouble, reason: &str) -> Unread {

@@ -4,13 +4,17 @@ mod call;
 pub mod dead;
 mod mission;
 mod step;
+mod tally;
 #[cfg(test)]
 mod tests;
+
+pub use tally::Tallies;
 
 use crate::trouble::Trouble;
 use rusqlite::{OptionalExtension, Result, Transaction, params};
 use schemas::{Event, Fact, MissionId, Tenant, Time, Writer};
 use streams::subject::Subject;
+use tally::Tally;
 
 /// One record of the log.
 pub struct Item {
@@ -19,7 +23,7 @@ pub struct Item {
     pub subject: Option<Subject>,
     pub time: Option<Time>,
     /// `None` for words that change no row but the counts.
-    pub event: Option<Event>,
+    pub event: Option<Box<Event>>,
     /// Why it is no event, where it is none.
     pub unread: Option<Unread>,
 }
@@ -52,8 +56,8 @@ pub fn concerns(kind: &str) -> bool {
     ) || kind.starts_with("mission.")
 }
 
-/// Projects one record into the rows of its mission.
-pub fn apply(rows: &Transaction<'_>, item: &Item) -> Result<()> {
+/// Projects one record into the rows of its mission; what it adds up is written with the `tallies`.
+pub fn apply(rows: &Transaction<'_>, item: &Item, tallies: &mut Tallies) -> Result<()> {
     let Some(subject) = &item.subject else { return Ok(()) };
     // The librarian's own word is about where the mission lies, not about the mission.
     if subject.writer == Writer::Librarian {
@@ -62,28 +66,24 @@ pub fn apply(rows: &Transaction<'_>, item: &Item) -> Result<()> {
     if let Some((event, Fact::MissionCreated(created))) = item.event.as_ref().map(|event| (event, &event.fact)) {
         mission::created(rows, event, created)?;
     }
-    let id = subject.mission.to_string();
-    let found = rows
-        .prepare_cached("SELECT n, archived FROM mission WHERE id = ?1 AND tenant = ?2")?
-        .query_row(params![id, subject.tenant.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    // Of a mission whose beginning can't be read there is nothing to show.
-    let Some((n, archived)): Option<(i64, Option<i64>)> = found else { return Ok(()) };
-    if archived.is_some() {
-        rows.prepare_cached("INSERT INTO stray (seq) VALUES (?1) ON CONFLICT DO NOTHING")?
-            .execute([item.seq.cast_signed()])?;
-        return Ok(());
-    }
-    rows.prepare_cached(
-        "UPDATE mission SET events = events + 1, last_seq = ?2, updated = max(updated, ?3) WHERE n = ?1",
-    )?
-    .execute(params![n, item.seq.cast_signed(), item.time.map_or(0, |time| time.0)])?;
-    rows.prepare_cached("INSERT INTO kind (mission, writer, kind, events) VALUES (?1, ?2, ?3, 1) ON CONFLICT DO UPDATE SET events = events + 1")?
-        .execute(params![n, subject.writer.as_str(), subject.kind])?;
+    let Some(tally) = tallies.of(rows, &subject.tenant, subject.mission)? else {
+        return stray(rows, subject, item.seq);
+    };
+    tally.event(item.seq, item.time);
     match &item.event {
-        Some(event) => word(&Row { rows, mission: n, at: event.time }, event),
+        Some(event) => word(&mut Row { rows, mission: tally.n, at: event.time, tally }, event),
         None => Ok(()),
     }
+}
+
+/// What comes after its mission was archived is noted, to be removed. Of a mission whose beginning
+/// can't be read there is nothing to show.
+fn stray(rows: &Transaction<'_>, subject: &Subject, seq: u64) -> Result<()> {
+    rows.prepare_cached(
+        "INSERT INTO stray (seq) SELECT ?1 WHERE EXISTS (SELECT 1 FROM mission WHERE id = ?2 AND tenant = ?3) ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![seq.cast_signed(), subject.mission.to_string(), subject.tenant.as_str()])
+    .map(|_| ())
 }
 
 /// Removes all rows of a mission.
@@ -98,7 +98,7 @@ pub fn forget(rows: &Transaction<'_>, tenant: &Tenant, mission: MissionId) -> Re
     // The index holds no text of its own, so it is told what to forget.
     rows.prepare_cached("INSERT INTO mission_text (mission_text, rowid, name, goal) VALUES ('delete', ?1, ?2, ?3)")?
         .execute(params![n, name, goal])?;
-    for table in ["deliverable", "kind", "call", "step"] {
+    for table in ["deliverable", "call", "step"] {
         rows.prepare_cached(&format!("DELETE FROM {table} WHERE mission = ?1"))?.execute([n])?;
     }
     rows.prepare_cached("DELETE FROM mission WHERE n = ?1")?.execute([n]).map(|_| ())
@@ -109,9 +109,10 @@ struct Row<'a> {
     rows: &'a Transaction<'a>,
     mission: i64,
     at: Time,
+    tally: &'a mut Tally,
 }
 
-fn word(row: &Row<'_>, event: &Event) -> Result<()> {
+fn word(row: &mut Row<'_>, event: &Event) -> Result<()> {
     match &event.fact {
         Fact::PlanAccepted(said) => row.accepted(said),
         Fact::StepAssigned(said) => row.assigned(said),

@@ -28,7 +28,8 @@ CREATE TABLE mission (
     imported  INTEGER NOT NULL DEFAULT 0,
     UNIQUE (tenant, id)
 );
-CREATE INDEX mission_to_archive ON mission (updated) WHERE archived IS NULL AND status IN ('completed', 'failed', 'aborted');
+-- Not `IN`: SQLite makes a table of such a list each time the row is written.
+CREATE INDEX mission_to_archive ON mission (updated) WHERE archived IS NULL AND (status = 'completed' OR status = 'failed' OR status = 'aborted');
 CREATE INDEX mission_by_status ON mission (tenant, status, n);
 CREATE INDEX mission_by_tenant ON mission (tenant, n);
 
@@ -62,15 +63,6 @@ CREATE TABLE call (
     ms       INTEGER,
     at       INTEGER NOT NULL,
     PRIMARY KEY (mission, id)
-) WITHOUT ROWID;
-
--- How often each word was said in a mission.
-CREATE TABLE kind (
-    mission INTEGER NOT NULL REFERENCES mission (n),
-    writer  TEXT NOT NULL,
-    kind    TEXT NOT NULL,
-    events  INTEGER NOT NULL,
-    PRIMARY KEY (mission, writer, kind)
 ) WITHOUT ROWID;
 
 CREATE TABLE deliverable (

@@ -1,6 +1,6 @@
 //! A mission's life.
 
-use super::Row;
+use super::{Row, step::own_step};
 use rusqlite::{Result, Transaction, params};
 use schemas::{
     Event,
@@ -25,7 +25,7 @@ pub fn created(rows: &Transaction<'_>, event: &Event, said: &MissionCreated) -> 
     rows.prepare_cached("INSERT INTO mission_text (rowid, name, goal) VALUES (?1, ?2, ?3)")?
         .execute(params![n, said.name, said.goal])?;
     if said.plan.is_none() {
-        Row { rows, mission: n, at: event.time }.own_step(PLAN_STEP)?;
+        own_step(rows, n, PLAN_STEP)?;
     }
     Ok(())
 }
@@ -39,7 +39,7 @@ impl Row<'_> {
     pub fn goes(&self, status: &str) -> Result<()> {
         self.rows
             .prepare_cached(
-                "UPDATE mission SET status = ?2 WHERE n = ?1 AND status NOT IN ('completed', 'failed', 'aborted')",
+                "UPDATE mission SET status = ?2 WHERE n = ?1 AND NOT (status = 'completed' OR status = 'failed' OR status = 'aborted')",
             )?
             .execute(params![self.mission, status])
             .map(|_| ())

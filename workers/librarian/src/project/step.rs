@@ -1,41 +1,33 @@
 //! Steps and what they deliver.
 
 use super::Row;
-use rusqlite::{Result, params};
+use rusqlite::{Result, Transaction, params};
 use schemas::{
     agent::StepCompleted,
     control::{PlanAccepted, StepAssigned, StepRetried},
     plan::{self, PLAN_STEP},
 };
 
+/// A step of stage7's own, in which something is planned.
+pub fn own_step(rows: &Transaction<'_>, mission: i64, id: &str) -> Result<()> {
+    add(rows, mission, id, "ACCOMPLISH", id.strip_prefix(&plan::recovery_step(""))).map(|_| ())
+}
+
+fn add(rows: &Transaction<'_>, mission: i64, id: &str, verb: &str, parent: Option<&str>) -> Result<usize> {
+    rows.prepare_cached("INSERT INTO step (mission, id, verb, status, parent) VALUES (?1, ?2, ?3, 'pending', ?4) ON CONFLICT DO NOTHING")?
+        .execute(params![mission, id, verb, parent])
+}
+
 impl Row<'_> {
-    /// A step of stage7's own, in which something is planned.
-    pub fn own_step(&self, id: &str) -> Result<()> {
-        self.add(id, "ACCOMPLISH", id.strip_prefix(&plan::recovery_step(""))).map(|_| ())
-    }
-
-    fn add(&self, id: &str, verb: &str, parent: Option<&str>) -> Result<usize> {
-        self.rows
-            .prepare_cached("INSERT INTO step (mission, id, verb, status, parent) VALUES (?1, ?2, ?3, 'pending', ?4) ON CONFLICT DO NOTHING")?
-            .execute(params![self.mission, id, verb, parent])
-    }
-
     /// Ends a step that has not ended; does it say so?
     fn end(&self, step: &str, status: &str) -> Result<bool> {
         self.rows
-            .prepare_cached("UPDATE step SET status = ?3, ended = ?4 WHERE mission = ?1 AND id = ?2 AND status IN ('pending', 'assigned', 'failed')")?
+            .prepare_cached("UPDATE step SET status = ?3, ended = ?4 WHERE mission = ?1 AND id = ?2 AND (status = 'pending' OR status = 'assigned' OR status = 'failed')")?
             .execute(params![self.mission, step, status, self.at.0])
             .map(|changed| changed > 0)
     }
 
-    fn count(&self, done: i64, total: i64) -> Result<()> {
-        self.rows
-            .prepare_cached("UPDATE mission SET done = done + ?2, total = total + ?3 WHERE n = ?1")?
-            .execute(params![self.mission, done, total])
-            .map(|_| ())
-    }
-
-    pub fn accepted(&self, said: &PlanAccepted) -> Result<()> {
+    pub fn accepted(&mut self, said: &PlanAccepted) -> Result<()> {
         let recovered = said.step.strip_prefix(&plan::recovery_step(""));
         let replaced = recovered.or(Some(said.step.as_str()).filter(|step| *step != PLAN_STEP));
         let answered = said.plan.steps.is_empty() && said.plan.answer.is_some();
@@ -45,27 +37,29 @@ impl Row<'_> {
                 return Ok(());
             }
             match answered {
-                true => self.count(1, 0)?,
-                false => self.count(0, -1)?,
+                true => self.tally.steps(1, 0),
+                false => self.tally.steps(0, -1),
             }
         }
         let mut added = 0;
         for step in &said.plan.steps {
-            added += self.add(&step.id, &step.verb, replaced)?;
+            added += add(self.rows, self.mission, &step.id, &step.verb, replaced)?;
         }
-        self.count(0, i64::try_from(added).unwrap_or(0))?;
+        self.tally.steps(0, i64::try_from(added).unwrap_or(0));
         if recovered.is_some() || replaced.is_none() {
             self.end(&said.step, "completed")?;
         }
         self.rows
-            .prepare_cached("UPDATE mission SET status = 'running' WHERE n = ?1 AND status IN ('created', 'planning')")?
+            .prepare_cached(
+                "UPDATE mission SET status = 'running' WHERE n = ?1 AND (status = 'created' OR status = 'planning')",
+            )?
             .execute([self.mission])
             .map(|_| ())
     }
 
     pub fn assigned(&self, said: &StepAssigned) -> Result<()> {
         if said.step.starts_with('_') {
-            self.own_step(&said.step)?;
+            own_step(self.rows, self.mission, &said.step)?;
         }
         self.rows
             .prepare_cached(
@@ -98,7 +92,7 @@ impl Row<'_> {
             .map(|_| ())
     }
 
-    pub fn completed(&self, said: &StepCompleted) -> Result<()> {
+    pub fn completed(&mut self, said: &StepCompleted) -> Result<()> {
         let changed = self
             .rows
             .prepare_cached("UPDATE step SET status = 'completed', ended = ?4 WHERE mission = ?1 AND id = ?2 AND status = 'assigned' AND attempt = ?3")?
@@ -111,6 +105,7 @@ impl Row<'_> {
                 .prepare_cached("INSERT OR REPLACE INTO deliverable (mission, name, size, sha256, media_type, step) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
                 .execute(params![self.mission, given.name, given.file.size.cast_signed(), given.file.sha256, given.file.media_type, said.step])?;
         }
-        self.count(i64::from(!said.step.starts_with('_')), 0)
+        self.tally.steps(i64::from(!said.step.starts_with('_')), 0);
+        Ok(())
     }
 }

@@ -51,7 +51,7 @@ fn agrees(words: &[Word]) {
             seq: event.seq,
             subject: Some(subject),
             time: Some(event.time),
-            event: folded.then_some(event),
+            event: folded.then(|| Box::new(event)),
             unread: None,
         };
         for _ in 0..2 {
@@ -69,7 +69,6 @@ fn agrees(words: &[Word]) {
         assert_eq!(row["progress"], json!({"done": done, "total": total}), "{after}");
     }
     let counts = |sql: &str| store.read(|rows| rows.query_row(sql, [], |row| row.get::<_, i64>(0))).expect("a number");
-    assert_eq!(counts("SELECT sum(events) FROM kind"), words.len() as i64);
     assert_eq!(counts("SELECT events FROM mission"), words.len() as i64);
     assert_eq!(counts("SELECT count(*) FROM deliverable"), overview.deliverables.len() as i64);
     assert_eq!(counts("SELECT count(*) FROM call"), overview.calls.len() as i64);
