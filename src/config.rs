@@ -27,6 +27,8 @@ pub struct Config {
     pub log: String,
     pub nats_url: Option<String>,
     pub creds: Option<PathBuf>,
+    /// The server syncs each word to disk: under load words are stored many at a time.
+    pub group_commit: bool,
     /// Where a nats-server may be found or kept.
     pub places: nats::server::Places,
     pub brain: brain::Config,
@@ -173,6 +175,7 @@ impl Sources {
             log: text("log").unwrap_or_default(),
             nats_url: text("nats.url"),
             creds: text("nats.creds").map(PathBuf::from),
+            group_commit: text("nats.sync").as_deref() == Some("always"),
             places: nats::server::Places::from_vars(|name| match name {
                 "STAGE7_NATS_SERVER" => text("nats.server").map(OsString::from),
                 name => self.variable(name).cloned(),

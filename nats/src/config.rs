@@ -14,6 +14,10 @@ use streams::topology::{
 /// The file with the tenants' accounts, relative to the configuration that includes it.
 pub const TENANTS_FILE: &str = "accounts/tenants.conf";
 
+/// What waits to become a batch lies on the disk, in nobody's limit: a worker that was taken over may
+/// not fill it with batches that it never ends.
+const BATCHES: &str = "max_inflight_per_stream: 16, max_inflight_total: 16, max_msgs: 500, timeout: \"5s\"";
+
 /// When the server syncs to disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sync {
@@ -56,7 +60,8 @@ impl Config<'_> {
         line("server_name: stage7".into());
         line(format!("max_payload: {MAX_PAYLOAD}"));
         line(format!(
-            "jetstream {{ store_dir: {:?}{sync}, max_file: {FILE_LIMIT}, max_mem: {MEMORY_LIMIT} }}",
+            "jetstream {{ store_dir: {:?}{sync}, max_file: {FILE_LIMIT}, max_mem: {MEMORY_LIMIT}, \
+             limits {{ batch {{ {BATCHES} }} }} }}",
             self.store_dir
         ));
         line("# Acknowledgements stay on $JS.ACK.{stream}.{consumer}, which is what crosses between accounts.".into());

@@ -92,7 +92,7 @@ struct Loop<D: Decider> {
     window: Window,
     /// Raised when the cache is dropped: what was under way before has no say any more.
     epoch: u64,
-    pin: Option<String>,
+    pin: Option<Arc<str>>,
     /// The consumer sequence that must come next; `None` while a reset is awaited.
     expected: Option<u64>,
     must_reset: bool,
@@ -190,16 +190,16 @@ impl<D: Decider> Loop<D> {
         }
     }
 
-    fn delivered(&mut self, delivery: Delivery) {
+    fn delivered(&mut self, mut delivery: Delivery) {
         self.last_delivery = now();
         if self.options.rules.no_holes && !self.follows(&delivery) {
             return;
         }
-        self.window.delivered(delivery.consumer_seq, delivery.ack.clone());
-        let subject = match Subject::parse(&delivery.record.subject) {
+        self.window.delivered(delivery.consumer_seq, std::mem::take(&mut delivery.ack));
+        let subject = match Subject::parse(&delivery.subject) {
             Ok(subject) => subject,
             Err(error) => {
-                tracing::warn!(seq = delivery.record.seq, %error, "skipped");
+                tracing::warn!(seq = delivery.seq, %error, "skipped");
                 return self.window.handled(delivery.consumer_seq);
             }
         };

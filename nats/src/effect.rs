@@ -17,7 +17,10 @@ use std::{
     time::Duration,
 };
 use streams::subject::{self, Subject};
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -29,6 +32,8 @@ mod standing;
 const HEARTBEAT: Duration = Duration::from_millis(1_500);
 /// Between two tries of what the log did not answer or let in.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Done requests whose answer is on its way into the log: they hold nobody up.
+const ANSWERS: usize = 512;
 /// Deliveries of one request after which it is answered as lost instead of being tried again.
 pub const MOST_DELIVERIES: u64 = 5;
 
@@ -116,6 +121,7 @@ pub async fn run<E: Effect>(
     let under_way = UnderWay::default();
     let catalogues = Arc::<Catalogues>::default();
     let places = Arc::new(Semaphore::new(effect.capacity()));
+    let rooms = Arc::new(Semaphore::new(effect.capacity() + ANSWERS));
     let standing = Arc::<Standing>::default();
     if E::HAS_PURE {
         let heard = log.overhear(subject::MISSION_STATUSES).await?;
@@ -125,14 +131,17 @@ pub async fn run<E: Effect>(
     let mut tasks = JoinSet::new();
     while !stop.is_cancelled() {
         while tasks.try_join_next().is_some() {}
-        if places.available_permits() == 0 {
-            // Nothing is asked for that could not be started at once.
-            tokio::select! {
-                () = stop.cancelled() => break,
-                _ = tasks.join_next() => continue,
-            }
-        }
-        let job = match work.next(places.available_permits()).await {
+        // Nothing is asked for that could not be started at once.
+        let free = async { (Arc::clone(&rooms).acquire_owned().await, Arc::clone(&places).acquire_owned().await) };
+        let (room, place) = tokio::select! {
+            () = stop.cancelled() => break,
+            free = free => match free {
+                (Ok(room), Ok(place)) => (room, place),
+                _ => break,
+            },
+        };
+        let free = 1 + places.available_permits().min(rooms.available_permits());
+        let job = match work.next(free).await {
             Ok(Some(job)) => job,
             Ok(None) => continue,
             Err(error) => {
@@ -141,7 +150,6 @@ pub async fn run<E: Effect>(
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
         let task = Task {
             effect: Arc::clone(&effect),
             under_way: Arc::clone(&under_way),
@@ -155,8 +163,8 @@ pub async fn run<E: Effect>(
             },
         };
         let run = async move {
-            task.run(job).await;
-            drop(place);
+            task.run(job, place).await;
+            drop(room);
         };
         tasks.spawn(run.in_current_span());
     }
@@ -182,7 +190,7 @@ enum Wanted {
 }
 
 impl<E: Effect> Task<E> {
-    async fn run(self, job: Job) {
+    async fn run(self, job: Job, place: OwnedSemaphorePermit) {
         let log = self.context.log.as_ref();
         let request = match read::request(log, &job).await {
             Ok(Request::Event(request)) => request,
@@ -193,15 +201,15 @@ impl<E: Effect> Task<E> {
             }
         };
         let span = tracing::error_span!("request", mission = %request.mission, event = %request.id);
-        self.take(*request, job).instrument(span).await;
+        self.take(*request, job, place).instrument(span).await;
     }
 
-    async fn take(&self, request: Event, job: Job) {
+    async fn take(&self, request: Event, job: Job, place: OwnedSemaphorePermit) {
         let log = self.context.log.as_ref();
         if !self.begin(request.id, &job.ack) && self.effect.rules().looked_up {
             return;
         }
-        let done = self.handle(&request, job.delivered).await;
+        let done = self.handle(&request, job.delivered, place).await;
         let ack = self.end(request.id).unwrap_or(job.ack);
         if done {
             acknowledge(log, &ack).await;
@@ -237,8 +245,8 @@ impl<E: Effect> Task<E> {
         self.under_way.lock().expect("nobody panics while holding it").remove(&id)
     }
 
-    /// Sees to one request; `true` when it is answered.
-    async fn handle(&self, request: &Event, delivered: u64) -> bool {
+    /// Sees to one request; `true` when it is answered. Its place is another's once it is done.
+    async fn handle(&self, request: &Event, delivered: u64, place: OwnedSemaphorePermit) -> bool {
         let answer = if delivered > MOST_DELIVERIES {
             let message = format!(
                 "the request was taken up {} times and never answered: whoever did it disappeared each time",
@@ -258,6 +266,7 @@ impl<E: Effect> Task<E> {
                 }
             }
         };
+        drop(place);
         let failed = answer.fact.kind().ends_with(".failed");
         if failed && self.context.stop.is_cancelled() && !self.called_off(request).await {
             // The worker stops: another instance, or the next start, does it. What was done in time

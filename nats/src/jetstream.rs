@@ -2,13 +2,14 @@
 
 pub(crate) mod artifact;
 mod follow;
-mod message;
+mod group;
+pub(crate) mod message;
 mod pull;
 mod work;
 
 use crate::log::{AppendError, Deliveries, Guard, Log, ReadError, Work};
 use async_nats::{
-    Client, HeaderMap,
+    Client, HeaderMap, HeaderName,
     jetstream::{
         self, Context,
         context::{ContextBuilder, PublishErrorKind},
@@ -20,7 +21,7 @@ use bytes::Bytes;
 use futures::{StreamExt, stream::BoxStream};
 use schemas::{Tenant, Time, Value};
 use serde_json::json;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use streams::{
     record::Record,
     topology::{CONSUMERS, PIN_GROUP},
@@ -30,6 +31,9 @@ use streams::{
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// Messages in one batched direct get; the server ends a batch earlier when it grows large.
 const READ_BATCH: usize = 1_000;
+
+const EXPECTED: HeaderName = HeaderName::from_static("Nats-Expected-Last-Subject-Sequence");
+const EXPECTED_UNDER: HeaderName = HeaderName::from_static("Nats-Expected-Last-Subject-Sequence-Subject");
 
 /// The server's code for a message that is not there.
 const NO_MESSAGE: u64 = 10_043;
@@ -41,6 +45,7 @@ const FULL: [&str; 3] = ["maximum bytes exceeded", "insufficient resources", "re
 pub struct JetStream {
     client: Client,
     context: Context,
+    group: Option<Arc<group::Group>>,
 }
 
 impl JetStream {
@@ -48,7 +53,12 @@ impl JetStream {
         // Appends wait for their own acknowledgement; the bound only stops a runaway.
         let mut context = ContextBuilder::new().max_ack_inflight(20_000).ack_timeout(TIMEOUT).build(client.clone());
         context.set_timeout(TIMEOUT);
-        Self { client, context }
+        Self { client, context, group: None }
+    }
+
+    /// Under load, appends are stored many at a time: for a server that syncs each of them to disk.
+    pub fn with_group_commit(self) -> Self {
+        Self { group: Some(Arc::default()), ..self }
     }
 
     /// The connection, for services that answer requests.
@@ -200,14 +210,18 @@ impl Log for JetStream {
     async fn append(&self, record: &Record, guard: &Guard) -> Result<u64, AppendError> {
         let mut headers = HeaderMap::new();
         for (name, value) in &record.headers {
-            headers.insert(name.as_str(), value.as_str());
+            headers.insert(message::name(name), value.as_str());
         }
-        headers.insert("Nats-Expected-Last-Subject-Sequence", guard.last.to_string().as_str());
+        headers.insert(EXPECTED, guard.last.to_string());
         // Without the second header the guard is on the record's own subject.
         if guard.filter != record.subject {
-            headers.insert("Nats-Expected-Last-Subject-Sequence-Subject", guard.filter.as_str());
+            headers.insert(EXPECTED_UNDER, guard.filter.as_str());
         }
-        self.publish(record.subject.clone(), headers, record.payload.clone()).await
+        let (subject, payload) = (record.subject.clone(), record.payload.clone());
+        match &self.group {
+            None => self.publish(subject, headers, payload).await,
+            Some(group) => group.append(self, group::Outgoing { subject, headers, payload }).await,
+        }
     }
 
     async fn load(&self, filter: &str, after: u64) -> Result<Vec<Record>, ReadError> {

@@ -3,11 +3,13 @@
 //! Two implementations: [`crate::jetstream::JetStream`], and [`crate::memory::Memory`] for property
 //! tests, which can do on purpose what the real one was seen to do.
 
+use crate::jetstream::message::stored;
+use async_nats::HeaderMap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, stream::BoxStream};
 use schemas::{Tenant, Time};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use streams::record::Record;
 
 /// An append stands only if the last message under `filter` has this sequence (0: there is none).
@@ -60,7 +62,8 @@ pub enum ReadError {
 /// One message on its way to a decider.
 #[derive(Debug, Clone)]
 pub struct Delivery {
-    pub record: Record,
+    pub seq: u64,
+    pub subject: String,
     /// Consumer sequence: one more than the delivery before, or there is a hole.
     pub consumer_seq: u64,
     /// 1 the first time.
@@ -68,9 +71,30 @@ pub struct Delivery {
     /// Messages of the consumer that come after this one, as far as the log goes now.
     pub pending: u64,
     /// Whose turn it is; changes when another instance took over or the server began anew.
-    pub pin: Option<String>,
+    pub pin: Option<Arc<str>>,
     /// Where an acknowledgement goes.
     pub ack: String,
+    /// As stored, and some of the server's.
+    pub headers: Headers,
+    pub payload: Bytes,
+}
+
+/// Headers of a delivery: most deliveries are passed by, and theirs are never looked at.
+#[derive(Debug, Clone)]
+pub enum Headers {
+    Read(Vec<(String, String)>),
+    Wire(HeaderMap),
+}
+
+impl Delivery {
+    /// What was delivered, as it lies in the log.
+    pub fn record(self) -> Record {
+        let headers = match self.headers {
+            Headers::Read(headers) => headers,
+            Headers::Wire(headers) => stored(&headers, if self.pin.is_some() { &["Nats-Pin-Id"] } else { &[] }),
+        };
+        Record { seq: self.seq, subject: self.subject, headers, payload: self.payload }
+    }
 }
 
 /// The deliveries of one pinned consumer, in the order of the stream.

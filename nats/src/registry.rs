@@ -11,6 +11,7 @@ use streams::{
     registry::{self, LISTED, Listed, Plugin, REGISTERED, Registry},
     subject,
 };
+use tokio::time::Instant;
 
 /// Between two tries of what the log did not answer.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -67,6 +68,8 @@ pub async fn publish(
 pub struct Reader {
     registry: Registry,
     after: u64,
+    /// When the last read began.
+    begun: Option<Instant>,
 }
 
 impl Reader {
@@ -78,6 +81,19 @@ impl Reader {
         for record in log.load_from("REGISTRY", registry::PLUGINS, self.after).await? {
             self.after = record.seq;
             self.registry.evolve(&record);
+        }
+        Ok(&self.registry)
+    }
+
+    /// The same, unless a read that began after `asked` has brought all that was there then.
+    ///
+    /// # Errors
+    /// When the stream cannot be read.
+    pub async fn read_since(&mut self, log: &JetStream, asked: Instant) -> Result<&Registry, ReadError> {
+        if self.begun.is_none_or(|begun| begun < asked) {
+            let begun = Instant::now();
+            self.read(log).await?;
+            self.begun = Some(begun);
         }
         Ok(&self.registry)
     }

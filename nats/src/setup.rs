@@ -133,6 +133,7 @@ fn stream_config(wanted: &Stream, found: stream::Config) -> stream::Config {
         allow_direct: wanted.allow_direct,
         deny_purge: wanted.deny_purge,
         deny_delete: wanted.deny_delete,
+        allow_atomic_publish: wanted.atomic,
         allow_rollup: wanted.schedules,
         allow_message_schedules: wanted.schedules,
         allow_message_ttl: wanted.schedules,

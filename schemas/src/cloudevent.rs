@@ -60,15 +60,15 @@ pub fn parse(headers: &[(String, String)], body: &[u8]) -> Result<CloudEvent, Fa
             ),
         )
     })?;
-    of_structured(&value)
+    of_structured(value)
 }
 
 /// Reads a CloudEvent in structured mode.
 ///
 /// # Errors
 /// The first thing wrong, with its place.
-pub fn of_structured(value: &Value) -> Result<CloudEvent, Fault> {
-    let Value::Object(object) = value else {
+pub fn of_structured(value: Value) -> Result<CloudEvent, Fault> {
+    let Value::Object(object) = &value else {
         return Err(Fault::new(
             "",
             "a CloudEvent in structured mode is a JSON object with specversion, id, source, type and data",
@@ -80,16 +80,16 @@ pub fn of_structured(value: &Value) -> Result<CloudEvent, Fault> {
         Some(_) => Err(Fault::new(format!("/{name}"), "must be a text")),
     })?;
     optional(object)?;
-    let event: Sdk = serde_json::from_value(value.clone())
-        .map_err(|error| Fault::new("", format!("not a CloudEvent 1.0: {error}")))?;
-    of_sdk(&event)
+    let event: Sdk =
+        serde_json::from_value(value).map_err(|error| Fault::new("", format!("not a CloudEvent 1.0: {error}")))?;
+    of_sdk(event)
 }
 
 fn of_binary(binary: Binary<'_>) -> Result<CloudEvent, Fault> {
     required(|name| Ok(binary.attribute(name)))?;
     let event = BinaryDeserializer::into_event(binary)
         .map_err(|error| Fault::new("", format!("not a CloudEvent 1.0: {error}")))?;
-    of_sdk(&event)
+    of_sdk(event)
 }
 
 /// The attributes that every CloudEvent has, and its time, checked for words better than a parser's.
@@ -133,12 +133,12 @@ fn optional(object: &Map<String, Value>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn of_sdk(event: &Sdk) -> Result<CloudEvent, Fault> {
-    let data = match event.data() {
+fn of_sdk(mut event: Sdk) -> Result<CloudEvent, Fault> {
+    let data = match event.take_data().2 {
         None => Value::Null,
-        Some(Data::Json(value)) => value.clone(),
+        Some(Data::Json(value)) => value,
         Some(Data::String(text)) => json_of(text.as_bytes())?,
-        Some(Data::Binary(bytes)) => json_of(bytes)?,
+        Some(Data::Binary(bytes)) => json_of(&bytes)?,
     };
     let text = |value: &ExtensionValue| match value {
         ExtensionValue::String(text) => text.clone(),
@@ -258,7 +258,7 @@ pub enum Unreadable {
 /// `Unknown` for a line to be kept as it is; `Malformed` with the place.
 pub fn from_structured(value: &Value) -> Result<Event, Unreadable> {
     let malformed = |at: &str, why: String| Unreadable::Malformed(Fault::new(at, why));
-    let event = of_structured(value).map_err(Unreadable::Malformed)?;
+    let event = of_structured(value.clone()).map_err(Unreadable::Malformed)?;
     let unknown = || Unreadable::Unknown(event.ty.clone());
     let kind = kind_of_type(&event.ty).ok_or_else(unknown)?;
     let ending = word(kind).ok_or_else(unknown)?.ending;

@@ -29,6 +29,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct System {
     pub server: Managed,
     pub dir: TempDir,
+    sync: Sync,
     child: Option<Child>,
     /// A user of the tenant.
     pub user: Client,
@@ -57,7 +58,7 @@ impl System {
         host::set_up(server.url(), server.ring(), &|_| {}).await?;
         let user = server.connect(TENANT).await.context("the user")?;
         let setup = server.connect("setup").await.context("setup")?;
-        Ok(Self { server, dir, child: None, user, setup })
+        Ok(Self { server, dir, sync, child: None, user, setup })
     }
 
     pub fn ring(&self) -> &Ring {
@@ -78,6 +79,7 @@ impl System {
         command.arg("--data").arg(self.dir.path().join("up")).kill_on_drop(true);
         // With its defaults, whatever this folder or environment says.
         command.current_dir(self.dir.path()).env_clear();
+        command.env("STAGE7_NATS_SYNC", if self.sync == Sync::Always { "always" } else { "default" });
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.child = Some(command.spawn().context("stage7 up")?);
         let ready = async {

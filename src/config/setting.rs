@@ -28,6 +28,8 @@ pub enum Kind {
     Number,
     /// A length of time, or `off`.
     Span,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
 }
 
 const fn setting(
@@ -41,7 +43,7 @@ const fn setting(
 }
 
 /// All of them.
-pub static SETTINGS: [Setting; 18] = [
+pub static SETTINGS: [Setting; 19] = [
     setting("data", &["STAGE7_DATA"], Kind::Text, Some("./.stage7"), "the data directory"),
     setting("log", &["STAGE7_LOG"], Kind::Text, Some(crate::trace::DEFAULT), "what is logged, as tracing filters"),
     setting(
@@ -52,6 +54,13 @@ pub static SETTINGS: [Setting; 18] = [
         "an existing nats-server",
     ),
     setting("nats.creds", &["STAGE7_NATS_CREDS"], Kind::Text, None, "keys for it: a folder, or for clients a file"),
+    setting(
+        "nats.sync",
+        &["STAGE7_NATS_SYNC"],
+        Kind::OneOf(&["always", "default"]),
+        Some("always"),
+        "when that server syncs to disk; with `always` many words wait for the disk together",
+    ),
     setting("nats.server", &["STAGE7_NATS_SERVER"], Kind::Text, None, "the nats-server program to run"),
     setting("openai.api_key", &["OPENAI_API_KEY"], Kind::Secret, None, "turns the provider on"),
     setting(
@@ -110,6 +119,7 @@ impl Kind {
             Self::Count(least, most) => value.parse::<u64>().is_ok_and(|n| (least..=most).contains(&n)),
             Self::Number => value.parse::<f64>().is_ok_and(|n| n.is_finite() && n >= 0.0),
             Self::Span => span(value).is_some(),
+            Self::OneOf(words) => words.contains(&value),
         };
         if fits { Ok(()) } else { Err(format!("must be {}", self.wanted())) }
     }
@@ -121,6 +131,7 @@ impl Kind {
             Self::Count(least, most) => format!("a whole number from {least} to {most}"),
             Self::Number => "a number from 0 up".into(),
             Self::Span => "a length of time (30d, 12h, 15m, 90s, 0) or `off`".into(),
+            Self::OneOf(words) => format!("one of {}", words.join(", ")),
         }
     }
 }

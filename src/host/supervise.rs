@@ -50,7 +50,11 @@ impl Workers {
                 let run = async || {
                     let client = connect(&url, part.user(), &seed).await?;
                     tracing::info!(version = WORKER_VERSION, "started");
-                    part.run(JetStream::new(client), &config, stop.clone()).await
+                    let mut log = JetStream::new(client);
+                    if config.group_commit {
+                        log = log.with_group_commit();
+                    }
+                    part.run(log, &config, stop.clone()).await
                 };
                 let mut pause = Duration::ZERO;
                 while !stop.is_cancelled() {

@@ -149,14 +149,28 @@ impl Record {
     /// # Errors
     /// What makes it no event of ours.
     pub fn decode(&self) -> Result<Decoded, Undecodable> {
-        if let Some((name, _)) = self
-            .headers
-            .iter()
-            .find(|(name, _)| !name.starts_with("ce-") && SERVERS.iter().any(|s| name.eq_ignore_ascii_case(s)))
-        {
-            return Err(Undecodable::Forged(name.clone()));
+        self.is_nobodys_forgery()?;
+        self.read(Subject::parse(&self.subject)?)
+    }
+
+    /// The same, of a record whose subject is read already.
+    ///
+    /// # Errors
+    /// What makes it no event of ours.
+    pub fn decode_as(&self, subject: Subject) -> Result<Decoded, Undecodable> {
+        self.is_nobodys_forgery()?;
+        self.read(subject)
+    }
+
+    fn is_nobodys_forgery(&self) -> Result<(), Undecodable> {
+        let is_servers = |name: &str| !name.starts_with("ce-") && SERVERS.iter().any(|s| name.eq_ignore_ascii_case(s));
+        match self.headers.iter().find(|(name, _)| is_servers(name)) {
+            Some((name, _)) => Err(Undecodable::Forged(name.clone())),
+            None => Ok(()),
         }
-        let subject = Subject::parse(&self.subject)?;
+    }
+
+    fn read(&self, subject: Subject) -> Result<Decoded, Undecodable> {
         let must = |name: &'static str| self.header(name).ok_or(Undecodable::Missing(name));
         let agree = |name: &'static str, subject: &str, header: &str| match subject == header {
             true => Ok(()),

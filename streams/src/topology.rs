@@ -67,6 +67,8 @@ pub struct Stream {
     pub allow_direct: bool,
     pub deny_purge: bool,
     pub deny_delete: bool,
+    /// Several messages may be stored together, or none of them.
+    pub atomic: bool,
     /// Scheduled messages and per-message time to live. The server then allows roll-up too, so
     /// nothing that must last shares a stream with them.
     pub schedules: bool,
@@ -88,6 +90,7 @@ const PLAIN: Stream = Stream {
     allow_direct: true,
     deny_purge: true,
     deny_delete: true,
+    atomic: false,
     schedules: false,
     republish: None,
 };
@@ -100,6 +103,8 @@ pub const STREAMS: [Stream; 7] = [
         max_bytes: 8 * GIB,
         // The librarian archives a finished mission by deleting message by message.
         deny_delete: false,
+        // Under load many missions' words wait for the disk together.
+        atomic: true,
         // `>` at the end: a pattern of fixed length would silently drop the longer answers.
         republish: Some(("stage7.mission.*.*.*.>", "stage7.view.{{wildcard(1)}}.{{wildcard(3)}}.>")),
         ..PLAIN

@@ -181,7 +181,7 @@ async fn hear(log: &JetStream, consumer: &str, end: u64) {
     loop {
         let Some(delivery) = deliveries.next().await.unwrap() else { continue };
         unheard += 1;
-        let last = delivery.record.seq >= end;
+        let last = delivery.seq >= end;
         if unheard == 1_000 || last {
             deliveries.ack_through(&delivery.ack).await.unwrap();
             unheard = 0;

@@ -23,24 +23,26 @@ pub struct Job {
 }
 
 /// How far a decision got.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Appended {
     pub basis: u64,
     /// The last own word that is certainly in the log.
     pub own: u64,
     /// Every word is in the log.
     pub complete: bool,
+    /// The words that are, with their sequence.
+    pub said: Vec<Event>,
 }
 
 impl Appended {
     pub fn nothing() -> Self {
-        Self { basis: u64::MAX, own: 0, complete: true }
+        Self { basis: u64::MAX, own: 0, complete: true, said: Vec::new() }
     }
 }
 
 impl Job {
     pub async fn run(self, log: &dyn Log) -> Appended {
-        let mut done = Appended { basis: self.basis, own: self.own, complete: false };
+        let mut done = Appended { basis: self.basis, own: self.own, complete: false, said: Vec::new() };
         let filter = subject::family(&self.about.tenant, self.about.mission, self.writer);
         let n = u32::try_from(self.due.len()).unwrap_or(u32::MAX);
         for (due, k) in self.due.into_iter().zip(1..) {
@@ -60,6 +62,8 @@ impl Job {
                 Ok(seq) => {
                     done.own = seq;
                     tell(&event, seq);
+                    event.seq = seq;
+                    done.said.push(event);
                 }
                 Err(error) => {
                     if error != AppendError::Conflict {

@@ -52,14 +52,14 @@ pub enum Seen {
 }
 
 /// Decodes what needs nothing fetched; gives `None` when something must be.
-pub fn at_once<D: Decider>(record: &Record, subject: &Subject, catalogues: &Catalogues) -> Option<Seen> {
-    if !concerns::<D>(subject) {
+pub fn at_once<D: Decider>(record: &Record, subject: Subject, catalogues: &Catalogues) -> Option<Seen> {
+    if !concerns::<D>(&subject) {
         return Some(Seen::Passed);
     }
     if record.dataref().is_some() {
         return None;
     }
-    match record.decode() {
+    match record.decode_as(subject) {
         Err(error) => Some(Seen::Undecodable(error.to_string())),
         Ok(Decoded::Unknown { .. }) => Some(Seen::Passed),
         Ok(Decoded::Event(mut event)) => {
@@ -84,16 +84,17 @@ pub async fn resolved<D: Decider>(
         Ok(subject) => subject,
         Err(error) => return Ok(Seen::Undecodable(error.to_string())),
     };
-    if let Some(seen) = at_once::<D>(&record, &subject, catalogues) {
+    let tenant = subject.tenant.clone();
+    if let Some(seen) = at_once::<D>(&record, subject, catalogues) {
         return Ok(seen);
     }
-    attach(log, &mut record, &subject.tenant).await?;
+    attach(log, &mut record, &tenant).await?;
     match record.decode() {
         Err(error) => Ok(Seen::Undecodable(error.to_string())),
         Ok(Decoded::Unknown { .. }) => Ok(Seen::Passed),
         Ok(Decoded::Event(mut event)) => {
             if let Fact::MissionCreated(created) = &mut event.fact {
-                let found = catalogues.fetch(log, &subject.tenant, &created.catalogue.reference).await?;
+                let found = catalogues.fetch(log, &tenant, &created.catalogue.reference).await?;
                 created.catalogue.content = Some(found);
             }
             Ok(Seen::Event(Box::new(event)))
@@ -112,7 +113,7 @@ pub async fn attach(log: &dyn Log, record: &mut Record, tenant: &Tenant) -> Resu
     Ok(())
 }
 
-fn concerns<D: Decider>(subject: &Subject) -> bool {
+pub fn concerns<D: Decider>(subject: &Subject) -> bool {
     // Its own stuck words are the loop's business, and every decider must hear a retry of them.
     D::folds(subject.writer, &subject.kind, &subject.tail)
 }
@@ -157,7 +158,7 @@ pub async fn mission<D: Decider>(
         if subject.writer == D::WRITER && subject.kind == "decider.stuck" {
             read.stuck = Some(record.header("ce-workerversion").unwrap_or_default().to_string());
         }
-        if is_retry::<D>(&subject, record) {
+        if is_retry::<D>(&subject, &record.payload) {
             read.stuck = None;
         }
     }
@@ -171,8 +172,13 @@ pub async fn mission<D: Decider>(
     Ok(read)
 }
 
+/// Is this the record of the event? Of data that lies elsewhere it can't be told.
+pub fn is_same(record: Record, event: &Event) -> bool {
+    record.dataref().is_some() || matches!(record.decode(), Ok(Decoded::Event(stored)) if stored == *event)
+}
+
 /// Does a person ask this decider to try its stuck mission again?
-pub fn is_retry<D: Decider>(subject: &Subject, record: &Record) -> bool {
+pub fn is_retry<D: Decider>(subject: &Subject, payload: &[u8]) -> bool {
     subject.kind == "decider.retried"
-        && matches!(Fact::from_bytes(&subject.kind, &record.payload), Some(Ok(Fact::DeciderRetried(retried))) if retried.decider == D::WRITER)
+        && matches!(Fact::from_bytes(&subject.kind, payload), Some(Ok(Fact::DeciderRetried(retried))) if retried.decider == D::WRITER)
 }

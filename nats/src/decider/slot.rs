@@ -1,7 +1,7 @@
 //! One mission in the cache of a decider: its state, how far it is folded, and what waits for it.
 
 use super::read::Seen;
-use schemas::EventId;
+use schemas::{Event, EventId};
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -40,6 +40,8 @@ pub struct Slot<D: Decider> {
     pub own: u64,
     /// Every delivery up to here has had its decision: its words are in the log, whole.
     pub decided: u64,
+    /// Own words that its consumer has not brought yet.
+    pub said: VecDeque<Event>,
     pub phase: Phase,
     pub parked: VecDeque<Parked>,
     /// Came while the log was being read, or needs something fetched: the read must reach this.
@@ -63,6 +65,7 @@ impl<D: Decider> Slot<D> {
             last: None,
             own: 0,
             decided: 0,
+            said: VecDeque::new(),
             phase: Phase::Idle,
             parked: VecDeque::new(),
             wanted: 0,
@@ -90,6 +93,14 @@ impl<D: Decider> Slot<D> {
         }
         self.folded = seq;
         Ok(())
+    }
+
+    /// The own word at `seq`, if it is at hand; those before it are not asked for any more.
+    pub fn said(&mut self, seq: u64) -> Option<Event> {
+        while self.said.front().is_some_and(|event| event.seq < seq) {
+            self.said.pop_front();
+        }
+        self.said.pop_front_if(|event| event.seq == seq)
     }
 
     /// Everything due; without `level` only what the last event led to.

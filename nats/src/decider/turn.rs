@@ -20,7 +20,7 @@ use streams::{
 impl<D: Decider> Loop<D> {
     /// One delivery for one mission.
     pub(super) fn take(&mut self, subject: Subject, delivery: Delivery) {
-        let (seq, consumer_seq) = (delivery.record.seq, delivery.consumer_seq);
+        let (seq, consumer_seq, pending) = (delivery.seq, delivery.consumer_seq, delivery.pending);
         let key = (subject.tenant.clone(), subject.mission);
         if subject.writer == Writer::Librarian {
             return self.leaves(key, consumer_seq);
@@ -31,7 +31,7 @@ impl<D: Decider> Loop<D> {
         let slot = self.slots.entry(key.clone()).or_insert_with(|| Slot::empty(now()));
         slot.touched = now();
         if slot.phase == Phase::Stuck {
-            if read::is_retry::<D>(&subject, &delivery.record) {
+            if read::is_retry::<D>(&subject, &delivery.payload) {
                 *slot = Slot { own: slot.own, ..Slot::empty(now()) };
                 slot.parked.push_back(Parked { consumer_seq, seq });
                 return self.load(key, seq);
@@ -58,7 +58,16 @@ impl<D: Decider> Loop<D> {
         if subject.writer == D::WRITER {
             slot.own = slot.own.max(seq);
         }
-        match read::at_once::<D>(&delivery.record, &subject, &self.catalogues) {
+        // Its own word it need not read again.
+        let seen = match slot.said(seq) {
+            _ if !read::concerns::<D>(&subject) => Some(Seen::Passed),
+            Some(event) => {
+                debug_assert!(read::is_same(delivery.record(), &event), "what is remembered is not what is stored");
+                Some(Seen::Event(Box::new(event)))
+            }
+            None => read::at_once::<D>(&delivery.record(), subject, &self.catalogues),
+        };
+        match seen {
             None => {
                 slot.parked.push_back(Parked { consumer_seq, seq });
                 self.load(key, seq);
@@ -73,7 +82,7 @@ impl<D: Decider> Loop<D> {
                     Ok(()) if passed || seq <= slot.decided => self.window.handled(consumer_seq),
                     Ok(()) => {
                         slot.parked.push_back(Parked { consumer_seq, seq });
-                        if !known && delivery.pending > self.options.behind {
+                        if !known && pending > self.options.behind {
                             self.look(key);
                         } else {
                             self.advance(key);
@@ -278,6 +287,7 @@ impl<D: Decider> Loop<D> {
         }
         slot.phase = Phase::Idle;
         slot.own = slot.own.max(result.own);
+        slot.said.extend(result.said);
         if result.complete {
             for consumer_seq in slot.settle(result.basis) {
                 self.window.handled(consumer_seq);

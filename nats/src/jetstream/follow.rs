@@ -1,7 +1,7 @@
 //! The consumer of a decider: one instance at a time, in order.
 
 use super::{JetStream, pull::Puller};
-use crate::log::{Deliveries, Delivery, Log, ReadError};
+use crate::log::{Deliveries, Delivery, Headers, Log, ReadError};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -27,7 +27,7 @@ impl Follow {
         Ok(Self { log, stream, consumer: consumer.into(), group, puller })
     }
 
-    async fn call(&self, verb: &str, payload: Bytes) -> Result<(), ReadError> {
+    async fn call(&mut self, verb: &str, payload: Bytes) -> Result<(), ReadError> {
         let subject = format!("$JS.API.CONSUMER.{verb}.{}.{}", self.stream, self.consumer);
         let request = tokio::time::timeout(super::TIMEOUT, self.log.client.request(subject, payload)).await;
         let answer = request.map_err(|_| ReadError::Unknown(format!("{verb} took too long")))?;
@@ -46,7 +46,10 @@ impl Deliveries for Follow {
         self.puller.want(BATCH).await?;
         let pulled = self.puller.next().await?;
         Ok(pulled.map(|pulled| Delivery {
-            record: pulled.record,
+            seq: pulled.seq,
+            subject: pulled.subject,
+            headers: Headers::Wire(pulled.headers),
+            payload: pulled.payload,
             consumer_seq: pulled.consumer_seq,
             delivered: pulled.delivered,
             pending: pulled.pending,

@@ -1,7 +1,7 @@
 //! What the server sends, told apart: a stored event may carry forged headers of the server's
 //! names, which come before the server's own.
 
-use async_nats::{HeaderMap, Message};
+use async_nats::{HeaderMap, HeaderName, Message, header::IntoHeaderName};
 use streams::record::Record;
 
 /// Headers that a direct get adds behind the stored ones: no more than these, or a forged header
@@ -10,6 +10,27 @@ const ADDED: [&str; 4] = ["Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-
 /// The same of one with many answers.
 const ADDED_IN_A_BATCH: [&str; 6] =
     ["Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Num-Pending", "Nats-Last-Sequence"];
+
+/// The names of our own headers, made once.
+static NAMES: [HeaderName; 11] = [
+    HeaderName::from_static("ce-id"),
+    HeaderName::from_static("ce-type"),
+    HeaderName::from_static("ce-time"),
+    HeaderName::from_static("ce-source"),
+    HeaderName::from_static("ce-specversion"),
+    HeaderName::from_static("ce-correlationid"),
+    HeaderName::from_static("ce-causationid"),
+    HeaderName::from_static("ce-basis"),
+    HeaderName::from_static("ce-part"),
+    HeaderName::from_static("ce-workerversion"),
+    HeaderName::from_static("ce-traceparent"),
+];
+
+/// A header's name for the wire.
+pub fn name(name: &str) -> HeaderName {
+    let known = NAMES.iter().find(|known| AsRef::<str>::as_ref(*known) == name);
+    known.cloned().unwrap_or_else(|| name.into_header_name())
+}
 
 /// An answer to a direct get.
 pub enum Direct {
@@ -80,12 +101,12 @@ impl Chain {
 }
 
 /// The headers that were stored: all, less one of each that the server added, less the guards
-/// under which the message came in.
+/// and the batch with which the message came in.
 pub fn stored(headers: &HeaderMap, added: &[&str]) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for (name, values) in headers.iter() {
         let name: &str = name.as_ref();
-        if name.starts_with("Nats-Expected-") {
+        if name.starts_with("Nats-Expected-") || name.starts_with("Nats-Batch-") {
             continue;
         }
         let servers = usize::from(added.contains(&name));

@@ -4,14 +4,17 @@
 //! first (an effect's account, which has no JetStream of its own, gets two answers to that), and it
 //! was seen to stop asking when its waiting was given up and taken up again.
 
-use super::{JetStream, message};
+use super::JetStream;
 use crate::log::ReadError;
-use async_nats::{Message, StatusCode, Subscriber, jetstream};
-use futures::StreamExt;
+use async_nats::{
+    HeaderMap, Message, StatusCode, Subscriber,
+    jetstream::{self, Context},
+};
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt, future::BoxFuture};
 use schemas::Time;
 use serde_json::json;
-use std::{collections::BTreeMap, time::Duration};
-use streams::record::Record;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// How long one request stands; also how soon the next one shows a standby that the pin is free.
@@ -21,7 +24,10 @@ const OVER: Duration = Duration::from_secs(3);
 
 /// One message of a consumer.
 pub struct Pulled {
-    pub record: Record,
+    pub seq: u64,
+    pub subject: String,
+    pub headers: HeaderMap,
+    pub payload: Bytes,
     /// When the stream took it, by the clock of the server.
     pub stored: Time,
     pub consumer_seq: u64,
@@ -30,7 +36,7 @@ pub struct Pulled {
     /// How many come after it.
     pub pending: u64,
     /// Whose turn it is, when the consumer is pinned.
-    pub pin: Option<String>,
+    pub pin: Option<Arc<str>>,
     pub ack: String,
 }
 
@@ -41,12 +47,17 @@ pub struct Puller {
     subject: String,
     /// The priority group of a pinned consumer.
     group: Option<&'static str>,
-    pin: Option<String>,
+    pin: Option<Arc<str>>,
+    /// Between two messages, for reading what their reply subjects say.
+    context: Option<Context>,
     inbox: String,
     answers: Subscriber,
     /// By number, with when they are over.
     standing: BTreeMap<u64, Instant>,
     next: u64,
+    /// A request that waits for its place on a busy connection: whoever waits for it may give up and
+    /// come again, the request may not be lost.
+    sending: Option<BoxFuture<'static, Result<(), async_nats::PublishError>>>,
     /// Asked for and not yet come.
     asked: usize,
 }
@@ -62,12 +73,25 @@ impl Puller {
         let answers =
             log.client.subscribe(format!("{inbox}.*")).await.map_err(|e| ReadError::Unknown(e.to_string()))?;
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
-        Ok(Self { log, subject, group, pin: None, inbox, answers, standing: BTreeMap::new(), next: 0, asked: 0 })
+        Ok(Self {
+            log,
+            subject,
+            group,
+            pin: None,
+            context: None,
+            inbox,
+            answers,
+            standing: BTreeMap::new(),
+            next: 0,
+            sending: None,
+            asked: 0,
+        })
     }
 
     /// Asks for more once half of `most` or less is on its way: few requests under load, and never
     /// more on the way than wanted.
     pub async fn want(&mut self, most: usize) -> Result<(), ReadError> {
+        self.send().await?;
         self.forget_lost();
         let more = most.saturating_sub(self.asked);
         if more == 0 || more * 2 < most {
@@ -78,14 +102,21 @@ impl Puller {
             body["group"] = group.into();
         }
         if let Some(pin) = &self.pin {
-            body["id"] = pin.as_str().into();
+            body["id"] = pin.as_ref().into();
         }
         self.next += 1;
         let reply = format!("{}.{}", self.inbox, self.next);
-        // Noted before it is sent: a dropped future must not lose count of what is asked.
         self.standing.insert(self.next, Instant::now() + OVER);
         self.asked += more;
-        let sent = self.log.client.publish_with_reply(self.subject.clone(), reply, body.to_string().into()).await;
+        let (client, subject, body) = (self.log.client.clone(), self.subject.clone(), body.to_string());
+        self.sending = Some(async move { client.publish_with_reply(subject, reply, body.into()).await }.boxed());
+        self.send().await
+    }
+
+    async fn send(&mut self) -> Result<(), ReadError> {
+        let Some(sending) = &mut self.sending else { return Ok(()) };
+        let sent = sending.await;
+        self.sending = None;
         sent.map_err(|e| ReadError::Unknown(e.to_string()))
     }
 
@@ -102,26 +133,28 @@ impl Puller {
             return self.status(&message).map(|()| None);
         }
         self.asked = self.asked.saturating_sub(1);
-        let message = jetstream::Message { message, context: self.log.context.clone() };
-        let info = message.info().map_err(|e| ReadError::Unknown(e.to_string()))?;
-        let (seq, consumer_seq, delivered, pending) =
-            (info.stream_sequence, info.consumer_sequence, info.delivered.unsigned_abs(), info.pending);
-        let stored = Time(i64::try_from(info.published.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX));
-        let message = message.message;
+        let context = self.context.take().unwrap_or_else(|| self.log.context.clone());
+        let message = jetstream::Message { message, context };
+        let told = message.info().map(|info| {
+            let stored = info.published.unix_timestamp_nanos() / 1_000_000;
+            (info.stream_sequence, info.consumer_sequence, info.delivered.unsigned_abs(), info.pending, stored)
+        });
+        let jetstream::Message { message, context } = message;
+        self.context = Some(context);
+        let (seq, consumer_seq, delivered, pending, stored) = told.map_err(|e| ReadError::Unknown(e.to_string()))?;
+        let stored = Time(i64::try_from(stored).unwrap_or(i64::MAX));
         let headers = message.headers.unwrap_or_default();
         // The server's own value is the last: a publisher can send this header too.
-        let pin = self.group.and_then(|_| headers.get_last("Nats-Pin-Id")).map(|value| value.as_str().to_string());
+        let pin = self.group.and_then(|_| headers.get_last("Nats-Pin-Id")).map(|value| match &self.pin {
+            Some(known) if **known == *value.as_str() => Arc::clone(known),
+            _ => value.as_str().into(),
+        });
         if pin.is_some() {
             self.pin.clone_from(&pin);
         }
-        let record = Record {
-            seq,
-            subject: message.subject.to_string(),
-            headers: message::stored(&headers, if self.group.is_some() { &["Nats-Pin-Id"] } else { &[] }),
-            payload: message.payload,
-        };
+        let (subject, payload) = (message.subject.to_string(), message.payload);
         let ack = message.reply.map(|subject| subject.to_string()).unwrap_or_default();
-        Ok(Some(Pulled { record, stored, consumer_seq, delivered, pending, pin, ack }))
+        Ok(Some(Pulled { seq, subject, headers, payload, stored, consumer_seq, delivered, pending, pin, ack }))
     }
 
     fn status(&mut self, message: &Message) -> Result<(), ReadError> {

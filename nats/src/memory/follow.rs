@@ -1,9 +1,10 @@
 //! A decider's consumer: deliveries in order, to one follower at a time.
 
 use super::{Kind, Memory, Op, place};
-use crate::log::{Deliveries, Delivery, ReadError};
+use crate::log::{Deliveries, Delivery, Headers, ReadError};
 use async_trait::async_trait;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
+use streams::record::Record;
 use tokio::time::Instant;
 
 /// After this without a delivery, what is not acknowledged comes again.
@@ -122,12 +123,16 @@ impl Follower {
                     }
                     Some(Kind::LateBatch(size) | Kind::TwoOwners(size)) => {
                         for (record, n) in inner.records[seq as usize - 1..].iter().zip(0..u64::from(size)) {
+                            let Record { seq: at, subject, headers, payload } = record.clone();
                             self.in_hand.push_back(Delivery {
-                                record: record.clone(),
+                                seq: at,
+                                subject,
+                                headers: Headers::Read(headers),
+                                payload,
                                 consumer_seq: self.consumer_seq + 1 + n,
                                 delivered: 1,
                                 pending: inner.records.len() as u64 - record.seq,
-                                pin: Some(pin.generation.to_string()),
+                                pin: Some(pin.generation.to_string().into()),
                                 ack: format!("{}/{}", self.consumer, seq + n),
                             });
                         }
@@ -162,11 +167,13 @@ impl Follower {
             self.again.push((seq, 0));
         }
         self.consumer_seq += 1;
-        let record = inner.records[seq as usize - 1].clone();
+        let Record { subject, headers, payload, .. } = inner.records[seq as usize - 1].clone();
+        let headers = Headers::Read(headers);
         let ack = format!("{}/{seq}", self.consumer);
         let pending = inner.records.len() as u64 - seq;
-        let pin = Some(self.seen.0.to_string());
-        Some(Delivery { record, consumer_seq: self.consumer_seq, delivered, pending, pin, ack })
+        let pin = Some(self.seen.0.to_string().into());
+        let consumer_seq = self.consumer_seq;
+        Some(Delivery { seq, subject, headers, payload, consumer_seq, delivered, pending, pin, ack })
     }
 }
 

@@ -7,6 +7,7 @@ mod wire;
 mod world;
 
 mod api;
+mod batch;
 mod delivery;
 mod forged;
 mod gap;

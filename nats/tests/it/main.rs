@@ -9,10 +9,12 @@
 mod authority;
 mod backlog;
 mod behind;
+mod busy;
 mod dead;
 mod echo;
 mod effects;
 mod fixture;
+mod group;
 mod loops;
 mod pin;
 mod pure;

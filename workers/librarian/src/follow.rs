@@ -67,14 +67,14 @@ async fn gathered(deliveries: &mut dyn Deliveries, first: Delivery) -> Vec<Deliv
 /// The records of a page that follow on rows which hold all up to `at`, without a gap. Of the log some
 /// may be gone, archived; of the deliveries under one pin (`heard`: the last one's number) none may be
 /// missing.
-fn following(page: Vec<Delivery>, pin: &mut Option<String>, heard: &mut u64, mut at: u64) -> Vec<Record> {
+fn following(page: Vec<Delivery>, pin: &mut Option<Arc<str>>, heard: &mut u64, mut at: u64) -> Vec<Record> {
     let mut records = Vec::with_capacity(page.len());
     for delivery in page {
         if *pin != delivery.pin {
             pin.clone_from(&delivery.pin);
             *heard = 0;
         }
-        let seq = delivery.record.seq;
+        let seq = delivery.seq;
         let follows = *heard > 0 && delivery.consumer_seq == *heard + 1;
         if seq > at && !follows && seq != at + 1 {
             break;
@@ -82,7 +82,7 @@ fn following(page: Vec<Delivery>, pin: &mut Option<String>, heard: &mut u64, mut
         *heard = delivery.consumer_seq;
         if seq > at {
             at = seq;
-            records.push(delivery.record);
+            records.push(delivery.record());
         }
     }
     records
@@ -93,7 +93,7 @@ pub struct Follower {
     store: Arc<Store>,
     archivist: Arc<Archivist>,
     /// The pin under which the last delivery came.
-    pin: Option<String>,
+    pin: Option<Arc<str>>,
     answering: Option<(CancellationToken, JoinHandle<()>)>,
     /// The consumer sequence of the last delivery under that pin; the rows hold all up to it.
     heard: u64,
@@ -198,7 +198,7 @@ impl Follower {
     /// gap is taken as it was delivered; all else is read.
     async fn rung(&mut self, page: Vec<Delivery>) {
         let Some(last) = page.last() else { return };
-        let (last, heard, pending) = (last.record.seq, last.consumer_seq, last.pending);
+        let (last, heard, pending) = (last.seq, last.consumer_seq, last.pending);
         if self.pin != page[page.len() - 1].pin {
             tracing::info!("it is this instance's turn");
         }
@@ -292,7 +292,7 @@ impl Follower {
             // Whom it belongs to isn't known: everything stays as it is.
             Err(error) => return tracing::debug!(%error, "asking who holds the pin"),
         };
-        let mine = consumer.holder.is_none() || consumer.holder == self.pin;
+        let mine = consumer.holder.is_none() || consumer.holder.as_deref() == self.pin.as_deref();
         if mine && consumer.pending >= PAGE as u64 {
             return;
         }
@@ -355,12 +355,16 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nats::log::Headers;
 
     /// Consumer sequence, stream sequence and pin of each delivery of a page; the rows hold all up to
     /// 10, which was delivery 5 under the pin `a`. Gives what is projected without reading.
     fn taken(page: &[(u64, u64, &str)]) -> Vec<u64> {
         let delivery = |&(consumer_seq, seq, pin): &(u64, u64, &str)| Delivery {
-            record: Record { seq, ..Record::default() },
+            seq,
+            subject: String::new(),
+            headers: Headers::Read(Vec::new()),
+            payload: Default::default(),
             consumer_seq,
             delivered: 1,
             pending: 0,

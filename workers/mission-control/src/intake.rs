@@ -30,7 +30,7 @@ use streams::{
     subject,
     submission::{Refusal, Refused, Submission},
 };
-use tokio::{sync::Mutex, task::JoinSet};
+use tokio::{sync::Mutex, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -39,7 +39,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Between two looks whether the registry is whole.
 const WAIT: Duration = Duration::from_millis(500);
 /// Goals taken up at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
 
 /// How missions are made.
 #[derive(Debug, Clone)]
@@ -146,11 +146,12 @@ impl Intake {
 
     /// Makes one goal a mission or a refusal, however long that takes; acknowledges last.
     async fn take_up(self: Arc<Self>, delivery: Delivery) {
-        let record = &delivery.record;
+        let ack = delivery.ack.clone();
+        let record = &delivery.record();
         let tenant = record.subject.rsplit('.').next().map(str::parse::<Tenant>);
         let Some(Ok(tenant)) = tenant else {
             tracing::warn!(subject = record.subject, seq = record.seq, "a goal of nobody: dropped");
-            return self.acknowledge(&delivery.ack).await;
+            return self.acknowledge(&ack).await;
         };
         while let Err(obstacle) = self.try_once(&tenant, record).await {
             let said = match obstacle {
@@ -161,7 +162,7 @@ impl Intake {
             tracing::warn!(%tenant, seq = record.seq, why, "a goal is not taken up yet: trying again");
             tokio::time::sleep(pause).await;
         }
-        self.acknowledge(&delivery.ack).await;
+        self.acknowledge(&ack).await;
     }
 
     async fn acknowledge(&self, ack: &str) {
@@ -225,8 +226,10 @@ impl Intake {
 
     /// Written out once for every place in the registry.
     async fn catalogue_of_now(&self) -> Result<Arc<Blob>, Obstacle> {
+        // Many goals that wait here are served by one read.
+        let asked = Instant::now();
         let mut reader = self.registry.lock().await;
-        reader.read(&self.log).await?;
+        reader.read_since(&self.log, asked).await?;
         let mut known = self.catalogue.lock().await;
         match known.as_ref() {
             Some((at, catalogue)) if *at == reader.at() => Ok(Arc::clone(catalogue)),

@@ -110,12 +110,12 @@ async fn a_puller_is_not_fooled_by_forged_headers() {
                 break delivery;
             }
         };
-        assert_eq!((delivery.record.subject.as_str(), delivery.consumer_seq), (subject.as_str(), n as u64 + 1));
+        assert_eq!((delivery.subject.as_str(), delivery.consumer_seq), (subject.as_str(), n as u64 + 1));
         pins.insert(delivery.pin.clone());
         tally.note("control", &format!("takes {n}"), "delivered in its place");
     }
     let info = world.wire("setup").ask("$JS.API.CONSUMER.INFO.MISSIONS.mission-control", "").json();
-    let pin = info["priority_groups"][0]["pinned_client_id"].as_str().map(String::from);
+    let pin = info["priority_groups"][0]["pinned_client_id"].as_str().map(std::sync::Arc::from);
     assert_eq!(pins.into_iter().collect::<Vec<_>>(), [pin], "the server's pin, whatever a word says");
 
     let mut work = log(&world, "brain").await.work("llm-calls").await.unwrap();

@@ -44,7 +44,7 @@ impl Server {
                 assert!(Instant::now() < until, "{consumer} gets nothing");
                 let Some(delivery) = deliveries.next().await.unwrap() else { continue };
                 deliveries.ack_through(&delivery.ack).await.unwrap();
-                if delivery.record.seq >= end {
+                if delivery.seq >= end {
                     break;
                 }
             }
