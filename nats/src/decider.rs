@@ -63,6 +63,8 @@ impl Options {
 const TICK: Duration = Duration::from_millis(10);
 /// Handled deliveries that one acknowledgement covers at the most.
 const FLUSH: usize = 256;
+/// Deliveries that are there already are taken one after another, before appends are looked at again.
+const AT_A_STRETCH: usize = 32;
 /// Own words usually come by themselves within this.
 const OWN_WORDS: Duration = Duration::from_millis(5);
 /// However busy the stream is, own words are read after this.
@@ -122,7 +124,16 @@ pub async fn run<D: Decider>(log: Arc<dyn Log>, options: Options, stop: Cancella
                 decider.flush(deliveries.as_mut()).await;
             }
             delivery = deliveries.next() => match delivery {
-                Ok(Some(delivery)) => decider.delivered(delivery),
+                Ok(Some(delivery)) => {
+                    decider.delivered(delivery);
+                    for _ in 0..AT_A_STRETCH {
+                        if decider.must_reset {
+                            break;
+                        }
+                        let Some(delivery) = deliveries.ready() else { break };
+                        decider.delivered(delivery);
+                    }
+                }
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(%error, "following the log: trying again");

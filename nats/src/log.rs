@@ -103,6 +103,10 @@ pub trait Deliveries: Send {
     /// Waits for the next delivery; `None` after a second without one. Dropping the future loses
     /// nothing.
     async fn next(&mut self) -> Result<Option<Delivery>, ReadError>;
+    /// One that is there already.
+    fn ready(&mut self) -> Option<Delivery> {
+        None
+    }
     /// Acknowledges this delivery and all before it.
     async fn ack_through(&mut self, ack: &str) -> Result<(), ReadError>;
     /// Everything above the ack floor comes again, at once.

@@ -180,10 +180,16 @@ impl Record {
         let ce_type = must("ce-type")?;
         let newer = kind_of_type(ce_type).is_none();
         if !newer {
-            agree("ce-type", &schemas::fact::ce_type(&subject.kind), ce_type)?;
+            let kind = kind_of_type(ce_type).unwrap_or_default();
+            agree("ce-type", &subject.kind, kind)?;
         }
-        agree("ce-source", &format!("/stage7/{}/{}", subject.tenant, subject.writer), must("ce-source")?)?;
-        agree("ce-correlationid", &subject.mission.to_string(), must("ce-correlationid")?)?;
+        let source = must("ce-source")?;
+        let whose = source.strip_prefix("/stage7/").and_then(|rest| rest.split_once('/'));
+        if whose != Some((subject.tenant.as_str(), subject.writer.as_str())) {
+            agree("ce-source", &format!("/stage7/{}/{}", subject.tenant, subject.writer), source)?;
+        }
+        let mut mission = [0; 32];
+        agree("ce-correlationid", subject.mission.0.as_simple().encode_lower(&mut mission), must("ce-correlationid")?)?;
         let unknown = |subject: Subject| Decoded::Unknown { subject, ce_type: ce_type.into() };
         if newer {
             return Ok(unknown(subject));

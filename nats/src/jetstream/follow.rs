@@ -1,6 +1,9 @@
 //! The consumer of a decider: one instance at a time, in order.
 
-use super::{JetStream, pull::Puller};
+use super::{
+    JetStream,
+    pull::{Pulled, Puller},
+};
 use crate::log::{Deliveries, Delivery, Headers, Log, ReadError};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -40,22 +43,30 @@ impl Follow {
     }
 }
 
+fn delivery(pulled: Pulled) -> Delivery {
+    Delivery {
+        seq: pulled.seq,
+        subject: pulled.subject,
+        headers: Headers::Wire(pulled.headers),
+        payload: pulled.payload,
+        consumer_seq: pulled.consumer_seq,
+        delivered: pulled.delivered,
+        pending: pulled.pending,
+        pin: pulled.pin,
+        ack: pulled.ack,
+    }
+}
+
 #[async_trait]
 impl Deliveries for Follow {
     async fn next(&mut self) -> Result<Option<Delivery>, ReadError> {
         self.puller.want(BATCH).await?;
         let pulled = self.puller.next().await?;
-        Ok(pulled.map(|pulled| Delivery {
-            seq: pulled.seq,
-            subject: pulled.subject,
-            headers: Headers::Wire(pulled.headers),
-            payload: pulled.payload,
-            consumer_seq: pulled.consumer_seq,
-            delivered: pulled.delivered,
-            pending: pulled.pending,
-            pin: pulled.pin,
-            ack: pulled.ack,
-        }))
+        Ok(pulled.map(delivery))
+    }
+
+    fn ready(&mut self) -> Option<Delivery> {
+        self.puller.ready().map(delivery)
     }
 
     async fn ack_through(&mut self, ack: &str) -> Result<(), ReadError> {

@@ -128,6 +128,16 @@ impl Puller {
             Ok(None) => return Err(ReadError::Unknown("the connection was closed".into())),
             Ok(Some(message)) => message,
         };
+        self.read(message)
+    }
+
+    /// One that is there already. What keeps others from coming, the next wait will tell.
+    pub fn ready(&mut self) -> Option<Pulled> {
+        let message = self.answers.next().now_or_never()??;
+        self.read(message).ok()?
+    }
+
+    fn read(&mut self, message: Message) -> Result<Option<Pulled>, ReadError> {
         // A status is a message without a place to acknowledge it.
         if message.reply.is_none() {
             return self.status(&message).map(|()| None);

@@ -80,7 +80,7 @@ impl Site {
         }
         let mut command = Command::new(&self.binary);
         command.args(leftover::ARGUMENTS).current_dir(&self.dir).stdin(Stdio::null()).stdout(twin).stderr(log);
-        command.env("GOGC", garbage());
+        command.env("GOGC", or("GOGC", || "400".into())).env("GOMAXPROCS", or("GOMAXPROCS", processors));
         // Of its own group: a Ctrl-C at the terminal is ours to act upon, in our order.
         let child = command
             .process_group(0)
@@ -138,9 +138,15 @@ impl Site {
     }
 }
 
-/// How much the server's memory may grow before it is tidied, in percent: tidying four times as seldom
-/// gave a prototype of the loops an eighth more messages. What the operator says comes first.
+/// How the server's runtime is set: it may grow by four times before it is tidied (a prototype of the loops
+/// got an eighth more messages by this), and has half of the processors, for whose other half all workers
+/// wait. What the operator says comes first.
 #[expect(clippy::disallowed_methods, reason = "the server's environment, not a decision's")]
-fn garbage() -> OsString {
-    std::env::var_os("GOGC").unwrap_or_else(|| "400".into())
+fn or(name: &str, own: impl Fn() -> OsString) -> OsString {
+    std::env::var_os(name).unwrap_or_else(own)
+}
+
+fn processors() -> OsString {
+    let all = thread::available_parallelism().map_or(1, usize::from);
+    all.div_ceil(2).to_string().into()
 }

@@ -9,7 +9,6 @@ use crate::{
     store::Store,
     tombstone,
 };
-use futures::FutureExt;
 use nats::{
     jetstream::JetStream,
     log::{Deliveries, Delivery, Log, ReadError},
@@ -53,10 +52,11 @@ async fn gathered(deliveries: &mut dyn Deliveries, first: Delivery) -> Vec<Deliv
     let mut page = vec![first];
     while page.len() < PAGE {
         let until = if page.len() < FEW { begun + GATHER } else { begun + GATHER_UNDER_LOAD };
-        let more = match deliveries.next().now_or_never() {
-            Some(more) => Ok(more),
-            None => tokio::time::timeout_at(until.min(Instant::now() + GATHER), deliveries.next()).await,
-        };
+        if let Some(more) = deliveries.ready() {
+            page.push(more);
+            continue;
+        }
+        let more = tokio::time::timeout_at(until.min(Instant::now() + GATHER), deliveries.next()).await;
         // An error is met again by the next look.
         let Ok(Ok(more)) = more else { break };
         page.extend(more);
