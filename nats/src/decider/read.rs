@@ -120,6 +120,8 @@ pub fn concerns<D: Decider>(subject: &Subject) -> bool {
 
 /// A mission, read from `after` to the end of its log.
 pub struct Mission {
+    /// What the reader knew already.
+    pub after: u64,
     pub seen: Vec<(u64, Seen)>,
     /// The last word of the decider itself, 0 for none.
     pub own: u64,
@@ -144,7 +146,8 @@ pub async fn mission<D: Decider>(
     worker_version: &str,
 ) -> Result<Mission, ReadError> {
     let records = log.load(&subject::mission(tenant, mission), after).await?;
-    let mut read = Mission { seen: Vec::with_capacity(records.len()), own: 0, last: 0, stuck: None, leaves: false };
+    let mut read =
+        Mission { after, seen: Vec::with_capacity(records.len()), own: 0, last: 0, stuck: None, leaves: false };
     let family = format!("{}.{}.", subject::mission_prefix(tenant, mission), D::WRITER);
     for record in &records {
         read.last = record.seq;

@@ -50,6 +50,8 @@ impl<D: Decider> Loop<D> {
         if slot.phase == Phase::Loading || slot.wanted > slot.folded || hole || !(known || first) {
             slot.parked.push_back(Parked { consumer_seq, seq });
             if hole {
+                // A look that shows less than was known would be another hole.
+                slot.wanted = slot.wanted.max(slot.folded);
                 slot.state = D::State::default();
                 slot.folded = 0;
             }
@@ -224,6 +226,10 @@ impl<D: Decider> Loop<D> {
         };
         if mission.leaves {
             return self.gone(key);
+        }
+        // A delivery that came again has had the state dropped on which this was to be put.
+        if mission.after > slot.folded {
+            return self.load(key, 0);
         }
         slot.own = slot.own.max(mission.own);
         if mission.stuck.as_ref().is_some_and(|version| *version == self.options.worker_version) {
