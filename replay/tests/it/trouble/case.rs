@@ -240,7 +240,8 @@ impl Step {
             planned["outputs"] = json!({"text": {"type": "string", "deliverable": format!("s{i}.txt")}});
         }
         if let Some(Trouble::Slow(_)) = self.trouble {
-            (planned["timeout"], planned["retries"]) = (json!(1), json!(12));
+            // More attempts of a second each than the freezes of a case can use up.
+            (planned["timeout"], planned["retries"]) = (json!(1), json!(40));
         }
         planned
     }
