@@ -4,7 +4,7 @@ mod tenant;
 
 pub use tenant::{Malformed, People, default_tenant, tenants};
 
-use crate::key::Ring;
+use crate::{jetstream::group::MOST, key::Ring};
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 use streams::topology::{
     FILE_LIMIT, MAX_PAYLOAD, MEMORY_LIMIT,
@@ -16,7 +16,7 @@ pub const TENANTS_FILE: &str = "accounts/tenants.conf";
 
 /// What waits to become a batch lies on the disk, in nobody's limit: a worker that was taken over may
 /// not fill it with batches that it never ends.
-const BATCHES: &str = "max_inflight_per_stream: 16, max_inflight_total: 16, max_msgs: 500, timeout: \"5s\"";
+const BATCHES: &str = "max_inflight_per_stream: 16, max_inflight_total: 16, timeout: \"5s\"";
 
 /// When the server syncs to disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,7 +61,7 @@ impl Config<'_> {
         line(format!("max_payload: {MAX_PAYLOAD}"));
         line(format!(
             "jetstream {{ store_dir: {:?}{sync}, max_file: {FILE_LIMIT}, max_mem: {MEMORY_LIMIT}, \
-             limits {{ batch {{ {BATCHES} }} }} }}",
+             limits {{ batch {{ max_msgs: {MOST}, {BATCHES} }} }} }}",
             self.store_dir
         ));
         line("# Acknowledgements stay on $JS.ACK.{stream}.{consumer}, which is what crosses between accounts.".into());

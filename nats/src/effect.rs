@@ -132,10 +132,10 @@ pub async fn run<E: Effect>(
     while !stop.is_cancelled() {
         while tasks.try_join_next().is_some() {}
         // Nothing is asked for that could not be started at once.
-        let free = async { (Arc::clone(&rooms).acquire_owned().await, Arc::clone(&places).acquire_owned().await) };
+        let both = async { (Arc::clone(&rooms).acquire_owned().await, Arc::clone(&places).acquire_owned().await) };
         let (room, place) = tokio::select! {
             () = stop.cancelled() => break,
-            free = free => match free {
+            both = both => match both {
                 (Ok(room), Ok(place)) => (room, place),
                 _ => break,
             },

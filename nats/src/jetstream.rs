@@ -2,7 +2,7 @@
 
 pub(crate) mod artifact;
 mod follow;
-mod group;
+pub(crate) mod group;
 pub(crate) mod message;
 mod pull;
 mod work;

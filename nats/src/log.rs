@@ -74,7 +74,6 @@ pub struct Delivery {
     pub pin: Option<Arc<str>>,
     /// Where an acknowledgement goes.
     pub ack: String,
-    /// As stored, and some of the server's.
     pub headers: Headers,
     pub payload: Bytes,
 }
@@ -83,7 +82,11 @@ pub struct Delivery {
 #[derive(Debug, Clone)]
 pub enum Headers {
     Read(Vec<(String, String)>),
-    Wire(HeaderMap),
+    /// As they came: the stored ones, and behind them one of each that the server `added`.
+    Wire {
+        headers: HeaderMap,
+        added: &'static [&'static str],
+    },
 }
 
 impl Delivery {
@@ -91,7 +94,7 @@ impl Delivery {
     pub fn record(self) -> Record {
         let headers = match self.headers {
             Headers::Read(headers) => headers,
-            Headers::Wire(headers) => stored(&headers, if self.pin.is_some() { &["Nats-Pin-Id"] } else { &[] }),
+            Headers::Wire { headers, added } => stored(&headers, added),
         };
         Record { seq: self.seq, subject: self.subject, headers, payload: self.payload }
     }

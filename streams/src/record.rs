@@ -149,7 +149,7 @@ impl Record {
     /// # Errors
     /// What makes it no event of ours.
     pub fn decode(&self) -> Result<Decoded, Undecodable> {
-        self.is_nobodys_forgery()?;
+        self.not_forged()?;
         self.read(Subject::parse(&self.subject)?)
     }
 
@@ -158,11 +158,11 @@ impl Record {
     /// # Errors
     /// What makes it no event of ours.
     pub fn decode_as(&self, subject: Subject) -> Result<Decoded, Undecodable> {
-        self.is_nobodys_forgery()?;
+        self.not_forged()?;
         self.read(subject)
     }
 
-    fn is_nobodys_forgery(&self) -> Result<(), Undecodable> {
+    fn not_forged(&self) -> Result<(), Undecodable> {
         let is_servers = |name: &str| !name.starts_with("ce-") && SERVERS.iter().any(|s| name.eq_ignore_ascii_case(s));
         match self.headers.iter().find(|(name, _)| is_servers(name)) {
             Some((name, _)) => Err(Undecodable::Forged(name.clone())),

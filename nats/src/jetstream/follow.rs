@@ -30,7 +30,7 @@ impl Follow {
         Ok(Self { log, stream, consumer: consumer.into(), group, puller })
     }
 
-    async fn call(&mut self, verb: &str, payload: Bytes) -> Result<(), ReadError> {
+    async fn call(&self, verb: &str, payload: Bytes) -> Result<(), ReadError> {
         let subject = format!("$JS.API.CONSUMER.{verb}.{}.{}", self.stream, self.consumer);
         let request = tokio::time::timeout(super::TIMEOUT, self.log.client.request(subject, payload)).await;
         let answer = request.map_err(|_| ReadError::Unknown(format!("{verb} took too long")))?;
@@ -47,7 +47,7 @@ fn delivery(pulled: Pulled) -> Delivery {
     Delivery {
         seq: pulled.seq,
         subject: pulled.subject,
-        headers: Headers::Wire(pulled.headers),
+        headers: Headers::Wire { headers: pulled.headers, added: &["Nats-Pin-Id"] },
         payload: pulled.payload,
         consumer_seq: pulled.consumer_seq,
         delivered: pulled.delivered,

@@ -6,12 +6,12 @@
 //! way a batch would only be slower (a few milliseconds; a single append waits for nothing but the
 //! disk): then there is none.
 
-use super::JetStream;
+use super::{JetStream, TIMEOUT};
 use crate::log::AppendError;
 use async_nats::{HeaderMap, header::HeaderName, jetstream::message::PublishMessage};
 use bytes::Bytes;
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 use tokio::sync::{Notify, oneshot};
@@ -23,7 +23,7 @@ const LEAST: usize = 16;
 /// A batch of fewer waits for more, but not longer than this.
 const GOOD: usize = 256;
 const LINGER: Duration = Duration::from_millis(10);
-/// Messages in one batch: below the server's limit, and small enough not to hold others up.
+/// Messages in one batch at the most; the server is told, too.
 pub const MOST: usize = 500;
 /// A batch is one stream's.
 const LOG: &str = "stage7.mission.";
@@ -47,7 +47,7 @@ enum Verdict {
     /// Nobody knows.
     Unknown(String),
     /// It goes on its own.
-    Alone(Outgoing),
+    Alone(Outgoing, Place),
 }
 
 struct Waiting {
@@ -72,35 +72,53 @@ struct State {
     attended: bool,
 }
 
+/// Of one that is under way on its own; given back however that ends, and wherever it is dropped.
+struct Place {
+    group: Arc<Group>,
+    log: JetStream,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.group.state().alone -= 1;
+        self.group.attend(&self.log);
+    }
+}
+
 impl Group {
     /// Appends one message; gives its sequence.
     pub async fn append(self: &Arc<Self>, log: &JetStream, message: Outgoing) -> Result<u64, AppendError> {
-        let message = match self.enter(message) {
-            Ok(message) => message,
+        let (message, _place) = match self.enter(log, message) {
+            Ok(alone) => alone,
             Err(verdict) => {
                 self.attend(log);
                 match verdict.await {
                     Ok(Verdict::Stored(seq)) => return Ok(seq),
                     Ok(Verdict::Unknown(why)) => return Err(AppendError::Unknown(why)),
-                    Ok(Verdict::Alone(message)) => message,
+                    Ok(Verdict::Alone(message, place)) => (message, place),
                     Err(_) => return Err(AppendError::Unknown("the program ends".into())),
                 }
             }
         };
-        let leaving = Leaving { group: self, log };
-        let appended = log.publish(message.subject, message.headers, message.payload).await;
-        drop(leaving);
-        appended
+        log.publish(message.subject, message.headers, message.payload).await
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nobody panics while holding it")
     }
 
     /// On its own, when there are few; else it waits for a verdict.
-    fn enter(&self, message: Outgoing) -> Result<Outgoing, oneshot::Receiver<Verdict>> {
-        let mut state = self.state.lock().expect("nobody panics while holding it");
+    fn enter(
+        self: &Arc<Self>,
+        log: &JetStream,
+        message: Outgoing,
+    ) -> Result<(Outgoing, Place), oneshot::Receiver<Verdict>> {
+        let mut state = self.state();
         let few = state.alone < ALONE && state.waiting.is_empty() && !state.attended;
         let fits = message.payload.len() <= LONG && message.subject.starts_with(LOG);
         if few || !fits {
             state.alone += 1;
-            return Ok(message);
+            return Ok((message, Place { group: Arc::clone(self), log: log.clone() }));
         }
         let (tell, verdict) = oneshot::channel();
         state.waiting.push(Waiting { message, tell });
@@ -113,7 +131,7 @@ impl Group {
     /// Sees to those who wait, unless somebody does, or there are too few of them and others under
     /// way: whoever comes back looks again.
     fn attend(self: &Arc<Self>, log: &JetStream) {
-        let mut state = self.state.lock().expect("nobody panics while holding it");
+        let mut state = self.state();
         let due = state.waiting.len() >= LEAST || state.alone + state.waiting.len() <= ALONE;
         if state.attended || state.waiting.is_empty() || !due {
             return;
@@ -123,37 +141,41 @@ impl Group {
         tokio::spawn(async move {
             loop {
                 let _ = tokio::time::timeout(LINGER, group.good.notified()).await;
-                let Some(batch) = group.next() else { break };
+                let Some(batch) = group.next(&log) else { break };
                 group.commit(&log, batch).await;
             }
         });
     }
 
     /// The next batch; `None` when there is none, and then nobody attends any more.
-    fn next(&self) -> Option<Vec<Waiting>> {
-        let mut state = self.state.lock().expect("nobody panics while holding it");
-        if state.waiting.len() >= LEAST {
-            let most = state.waiting.len().min(MOST);
-            return Some(state.waiting.drain(..most).collect());
-        }
-        for waiting in std::mem::take(&mut state.waiting) {
-            state.alone += usize::from(waiting.tell.send(Verdict::Alone(waiting.message)).is_ok());
+    fn next(self: &Arc<Self>, log: &JetStream) -> Option<Vec<Waiting>> {
+        let mut state = self.state();
+        let most = state.waiting.len().min(MOST);
+        let batch = state.waiting.drain(..most).collect::<Vec<_>>();
+        if batch.len() >= LEAST {
+            return Some(batch);
         }
         state.attended = false;
+        drop(state);
+        self.release(log, batch);
         None
     }
 
     /// These are sent on their own.
-    fn release(&self, batch: Vec<Waiting>) {
-        let mut state = self.state.lock().expect("nobody panics while holding it");
-        for waiting in batch {
-            state.alone += usize::from(waiting.tell.send(Verdict::Alone(waiting.message)).is_ok());
+    fn release(self: &Arc<Self>, log: &JetStream, batch: Vec<Waiting>) {
+        self.state().alone += batch.len();
+        for Waiting { message, tell } in batch {
+            // Nobody may be waiting any more: then the place is given back here.
+            let _ = tell.send(Verdict::Alone(message, Place { group: Arc::clone(self), log: log.clone() }));
         }
     }
 
     /// Puts a batch into the log, and tells everybody.
-    async fn commit(&self, log: &JetStream, batch: Vec<Waiting>) {
-        match send(log, &batch).await {
+    async fn commit(self: &Arc<Self>, log: &JetStream, batch: Vec<Waiting>) {
+        // The time for its acknowledgement, and as much for sending it: a connection that is lost takes
+        // nothing for as long as it is.
+        let sent = tokio::time::timeout(TIMEOUT * 2, send(log, &batch)).await;
+        match sent.unwrap_or_else(|_| Err(AppendError::Unknown("the connection takes nothing".into()))) {
             Ok(last) => {
                 let first = last + 1 - batch.len() as u64;
                 for (waiting, seq) in batch.into_iter().zip(first..) {
@@ -166,21 +188,8 @@ impl Group {
                 }
             }
             // One guard did not hold, or the server takes no batches now: nothing of it is in the log.
-            Err(_) => self.release(batch),
+            Err(_) => self.release(log, batch),
         }
-    }
-}
-
-/// One append fewer under way, however it ended.
-struct Leaving<'a> {
-    group: &'a Arc<Group>,
-    log: &'a JetStream,
-}
-
-impl Drop for Leaving<'_> {
-    fn drop(&mut self) {
-        self.group.state.lock().expect("nobody panics while holding it").alone -= 1;
-        self.group.attend(self.log);
     }
 }
 

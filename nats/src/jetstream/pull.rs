@@ -11,11 +11,11 @@ use async_nats::{
     jetstream::{self, Context},
 };
 use bytes::Bytes;
-use futures::{FutureExt, StreamExt, future::BoxFuture};
+use futures::{FutureExt, StreamExt};
 use schemas::Time;
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 
 /// How long one request stands; also how soon the next one shows a standby that the pin is free.
 pub const EXPIRY: Duration = Duration::from_secs(1);
@@ -57,7 +57,7 @@ pub struct Puller {
     next: u64,
     /// A request that waits for its place on a busy connection: whoever waits for it may give up and
     /// come again, the request may not be lost.
-    sending: Option<BoxFuture<'static, Result<(), async_nats::PublishError>>>,
+    sending: Option<JoinHandle<Result<(), async_nats::PublishError>>>,
     /// Asked for and not yet come.
     asked: usize,
 }
@@ -109,7 +109,8 @@ impl Puller {
         self.standing.insert(self.next, Instant::now() + OVER);
         self.asked += more;
         let (client, subject, body) = (self.log.client.clone(), self.subject.clone(), body.to_string());
-        self.sending = Some(async move { client.publish_with_reply(subject, reply, body.into()).await }.boxed());
+        // In a task of its own: a future that nobody polls would hold its place in the connection's queue.
+        self.sending = Some(tokio::spawn(async move { client.publish_with_reply(subject, reply, body.into()).await }));
         self.send().await
     }
 
@@ -117,7 +118,7 @@ impl Puller {
         let Some(sending) = &mut self.sending else { return Ok(()) };
         let sent = sending.await;
         self.sending = None;
-        sent.map_err(|e| ReadError::Unknown(e.to_string()))
+        sent.map_err(|e| ReadError::Unknown(e.to_string()))?.map_err(|e| ReadError::Unknown(e.to_string()))
     }
 
     /// Waits for the next message; `None` after a second without one. Dropping the future loses

@@ -80,7 +80,7 @@ impl Site {
         }
         let mut command = Command::new(&self.binary);
         command.args(leftover::ARGUMENTS).current_dir(&self.dir).stdin(Stdio::null()).stdout(twin).stderr(log);
-        command.env("GOGC", or("GOGC", || "400".into())).env("GOMAXPROCS", or("GOMAXPROCS", processors));
+        command.env("GOGC", set_or("GOGC", || "400".into())).env("GOMAXPROCS", set_or("GOMAXPROCS", processors));
         // Of its own group: a Ctrl-C at the terminal is ours to act upon, in our order.
         let child = command
             .process_group(0)
@@ -142,7 +142,7 @@ impl Site {
 /// got an eighth more messages by this), and has half of the processors, for whose other half all workers
 /// wait. What the operator says comes first.
 #[expect(clippy::disallowed_methods, reason = "the server's environment, not a decision's")]
-fn or(name: &str, own: impl Fn() -> OsString) -> OsString {
+fn set_or(name: &str, own: impl Fn() -> OsString) -> OsString {
     std::env::var_os(name).unwrap_or_else(own)
 }
 

@@ -6,7 +6,7 @@ use nats::{
     jetstream::JetStream,
     log::{AppendError, Guard, Log},
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 use streams::record::Record;
 
 /// As many as a busy system has under way.
@@ -93,4 +93,19 @@ async fn where_there_are_no_batches_each_goes_alone() {
     let (words, batched) = stored(&setup).await;
     assert_eq!((words.len(), batched), (MANY, 0));
     assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), MANY);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gives_up_waiting_holds_nobody_up() {
+    let server = Server::start().await;
+    let control = server.user("control").await;
+    control.append(&format!("{}.plan.noted", mission(333)), "earlier").await.unwrap();
+    let log = JetStream::new(control.client.clone()).with_group_commit();
+    let mut all = Box::pin(join_all((0..MANY).map(|n| append(&log, n))));
+    assert!(futures::poll!(&mut all).is_pending());
+    // By now one stale guard has had them all told to go alone; nobody has heard it.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    drop(all);
+    let told = tokio::time::timeout(Duration::from_secs(20), append(&log, MANY)).await;
+    assert!(matches!(told, Ok(Ok(_))), "{told:?}");
 }

@@ -28,52 +28,48 @@ fn part(subject: &str, name: &str, n: usize, last: bool) -> Attempt {
     if last { part.header("Nats-Batch-Commit", "1") } else { part }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_batch_with_anothers_word_in_it_stores_nothing() {
+/// Every writer sends what `of` gives for its name and token: nothing of it is stored.
+async fn stores_nothing(what: &str, least: usize, of: impl Fn(&str, &str) -> Vec<Attempt> + Sync) {
     let world = World::start().await;
     let mut tally = Tally::default();
-    let tried = world.unchanged("a batch with another's word", || {
+    let tried = world.unchanged(what, || {
         world.all_try(|name| {
-            let Some((_, own)) = WRITERS.iter().find(|(writer, _)| *writer == name) else { return Vec::new() };
-            let others = WRITERS.iter().filter(|(writer, _)| *writer != name);
-            let elsewhere = ["stage7.goal.default", "stage7.registry.setup.role.set.k", "stage7.timer.set.x"];
-            let subjects = others.map(|(_, token)| word(token)).chain(elsewhere.map(String::from));
-            subjects
-                .enumerate()
-                .flat_map(|(n, subject)| {
-                    let batch = format!("{name}-{n}");
-                    [part(&word(own), &batch, 1, false), part(&subject, &batch, 2, true)]
-                })
-                .collect()
+            WRITERS.iter().filter(|(writer, _)| *writer == name).flat_map(|(_, own)| of(name, own)).collect()
         })
     });
     for (name, attempt, outcome) in tried {
         tally.outcome(name, &attempt, &outcome);
         assert!(!matches!(outcome, Outcome::Stored(_)), "{name}: {attempt}: {outcome}");
     }
-    tally.print("batches with another's word", 100);
+    tally.print(what, least);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_with_anothers_word_in_it_stores_nothing() {
+    stores_nothing("batches with another's word", 100, |name, own| {
+        let others = WRITERS.iter().filter(|(writer, _)| *writer != name);
+        let elsewhere = ["stage7.goal.default", "stage7.registry.setup.role.set.k", "stage7.timer.set.x"];
+        let subjects = others.map(|(_, token)| word(token)).chain(elsewhere.map(String::from));
+        let batch = |(n, subject): (usize, String)| {
+            let batch = format!("{name}-{n}");
+            [part(&word(own), &batch, 1, false), part(&subject, &batch, 2, true)]
+        };
+        subjects.enumerate().flat_map(batch).collect()
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_stale_guard_refuses_the_whole_batch() {
-    let world = World::start().await;
-    let mut tally = Tally::default();
     let guarded = |part: Attempt, last: &str| part.header("Nats-Expected-Last-Subject-Sequence", last);
-    let tried = world.unchanged("a batch with a stale guard", || {
-        world.all_try(|name| {
-            let Some((_, own)) = WRITERS.iter().find(|(writer, _)| *writer == name) else { return Vec::new() };
-            vec![
-                guarded(part(&format!("{M}.{own}.one.said"), name, 1, false), "0"),
-                guarded(part(&format!("{M}.{own}.two.said"), name, 2, false), "77"),
-                guarded(part(&format!("{M}.{own}.three.said"), name, 3, true), "0"),
-            ]
-        })
-    });
-    for (name, attempt, outcome) in tried {
-        tally.outcome(name, &attempt, &outcome);
-        assert!(!matches!(outcome, Outcome::Stored(_)), "{name}: {attempt}: {outcome}");
-    }
-    tally.print("batches with a stale guard", 20);
+    stores_nothing("batches with a stale guard", 20, |name, own| {
+        vec![
+            guarded(part(&format!("{M}.{own}.one.said"), name, 1, false), "0"),
+            guarded(part(&format!("{M}.{own}.two.said"), name, 2, false), "77"),
+            guarded(part(&format!("{M}.{own}.three.said"), name, 3, true), "0"),
+        ]
+    })
+    .await;
 }
 
 /// So that the others fail for their reason, and not because there are no batches.

@@ -200,3 +200,39 @@ fn through_a_plan_that_never_came() {
         control("mission.completed", json!({"answer": "42"})),
     ]);
 }
+
+/// A record that could not be read in its turn says nothing of how far the mission is.
+#[test]
+fn what_is_projected_late_sets_no_row_back() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&dir.path().join("rows")).expect("rows");
+    store.belong_to("test", 0).expect("a log");
+    let words = [created(Some(json!({"steps": []}))), plan("_plan", &["a"]), assigned("a", 1)];
+    let items: Vec<Item> = words
+        .iter()
+        .enumerate()
+        .map(|(n, word)| {
+            let event = event(n, word);
+            let subject =
+                Subject::new(event.tenant.clone(), event.mission, event.writer, &event.fact, event.tail.clone());
+            Item {
+                seq: event.seq,
+                subject: Some(subject),
+                time: Some(event.time),
+                event: Some(Box::new(event)),
+                unread: None,
+            }
+        })
+        .collect();
+    let [first, late, last] = items.as_slice() else { unreachable!("three words") };
+    for item in [first, last] {
+        store.project(std::slice::from_ref(item)).expect("projected");
+    }
+    store.revive(late).expect("projected late");
+    let row = |rows: &rusqlite::Connection| {
+        rows.query_row("SELECT events, last_seq, total FROM mission", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        })
+    };
+    assert_eq!(store.read(row).expect("a row"), (3, 3, 1));
+}
