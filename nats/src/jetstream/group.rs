@@ -47,7 +47,7 @@ enum Verdict {
     /// Nobody knows.
     Unknown(String),
     /// It goes on its own.
-    Alone(Outgoing, Place),
+    Alone(Box<(Outgoing, Place)>),
 }
 
 struct Waiting {
@@ -95,7 +95,7 @@ impl Group {
                 match verdict.await {
                     Ok(Verdict::Stored(seq)) => return Ok(seq),
                     Ok(Verdict::Unknown(why)) => return Err(AppendError::Unknown(why)),
-                    Ok(Verdict::Alone(message, place)) => (message, place),
+                    Ok(Verdict::Alone(alone)) => *alone,
                     Err(_) => return Err(AppendError::Unknown("the program ends".into())),
                 }
             }
@@ -166,7 +166,8 @@ impl Group {
         self.state().alone += batch.len();
         for Waiting { message, tell } in batch {
             // Nobody may be waiting any more: then the place is given back here.
-            let _ = tell.send(Verdict::Alone(message, Place { group: Arc::clone(self), log: log.clone() }));
+            let place = Place { group: Arc::clone(self), log: log.clone() };
+            let _ = tell.send(Verdict::Alone(Box::new((message, place))));
         }
     }
 

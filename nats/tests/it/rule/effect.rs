@@ -50,6 +50,26 @@ fn begun(worker: &Worker, id: EventId) -> u32 {
     worker.begun.lock().unwrap().get(&id).copied().unwrap_or(0)
 }
 
+/// A log that is slow to take answers holds up nobody's work: more is begun than there are places.
+#[tokio::test(start_paused = true)]
+async fn rule_03_a_place_is_free_once_the_work_is_done() {
+    let lost: Vec<_> = (1..=400).map(|n| (Op::Append, n, Kind::Lost)).collect();
+    let log = scripted(&lost);
+    let worker = Arc::new(Worker { seconds: 1, ..Worker::default() });
+    let task = start(&log.instance("capability"), &worker, &CancellationToken::new());
+    let mut asked = Vec::new();
+    for n in 0..8 {
+        asked.push(request(&log, n).await);
+    }
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert!(answers(&log).is_empty(), "no answer is in the log");
+    assert_eq!(asked.iter().map(|id| begun(&worker, *id)).collect::<Vec<_>>(), [1; 8]);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let answers = answers(&log);
+    assert!(asked.iter().all(|id| answers.get(id).is_some_and(|all| all.len() == 1)), "{answers:?}");
+    task.abort();
+}
+
 #[tokio::test(start_paused = true)]
 async fn rule_01_answered_once_for_ever_though_two_have_an_answer() {
     for (answered_once, count) in [(true, 1), (false, 2)] {
