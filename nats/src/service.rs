@@ -1,5 +1,4 @@
-//! Answering requests: queue groups that any number of instances share, shown as a NATS
-//! micro-service (`$SRV.PING`, `INFO`, `STATS`).
+//! Answering requests, shown as a NATS micro-service (`$SRV.PING`, `INFO`, `STATS`).
 
 use crate::{
     jetstream::JetStream,
@@ -56,6 +55,10 @@ pub struct Answer {
 pub trait Service: Send + Sync + 'static {
     /// Its name as a micro-service.
     const NAME: &'static str;
+    /// Do all instances that listen share the requests? Where one works and the others stand by, each
+    /// hears every request: one that is frozen, and for the server still there, keeps none from the
+    /// one that has taken over.
+    const SHARED: bool = true;
     /// Name and subject (wildcards allowed) of everything it listens to.
     const ENDPOINTS: &'static [(&'static str, &'static str)];
 
@@ -72,9 +75,10 @@ pub trait Service: Send + Sync + 'static {
 pub async fn serve<S: Service>(log: &JetStream, served: Arc<S>, stop: CancellationToken) -> Result<(), Error> {
     let failed = |source: async_nats::Error| Error { service: S::NAME, source };
     let micro = log.client().service_builder().start(S::NAME, env!("CARGO_PKG_VERSION")).await.map_err(failed)?;
+    let group = if S::SHARED { S::NAME.to_string() } else { micro.info().await.id };
     let mut requests = stream::SelectAll::new();
     for &(name, subject) in S::ENDPOINTS {
-        let endpoint = micro.endpoint_builder().name(name).queue_group(S::NAME).add(subject).await.map_err(failed)?;
+        let endpoint = micro.endpoint_builder().name(name).queue_group(&group).add(subject).await.map_err(failed)?;
         requests.push(endpoint.map(move |request| (name, request)));
     }
     let room = Arc::new(Semaphore::new(AT_ONCE));

@@ -30,6 +30,8 @@ use tokio::runtime::Runtime;
 
 /// Missions that are timed, one after another.
 const TIMED: usize = 15;
+/// What archiving may add to a publisher's waiting.
+const LONGER: Duration = Duration::from_millis(50);
 const DAY: i64 = 86_400_000;
 
 fn say(text: &str) {
@@ -57,11 +59,15 @@ fn thousands_of_finished_missions_are_no_burden_and_leave_without_anybody_waitin
     assert!(full <= 2.0 * empty, "a new mission takes {full} ms, {empty} ms in an empty system");
 
     let runtime = Runtime::new().unwrap();
-    let without = runtime.block_on(async { Probe::new(&stage7).await.delays().await });
+    // About as long as archiving will take.
+    let time = Duration::from_millis(old as u64 * 10);
+    let without = runtime.block_on(async { Probe::new(&stage7).await.delays(time).await });
     stage7.stop();
     archives(&stage7, "1d");
-    stage7.run();
     let begin = Instant::now();
+    // Starting is something else, with its own figure.
+    stage7.run();
+    stage7.ready();
     let during = runtime.block_on(async {
         let probe = Probe::new(&stage7).await;
         let (log, mut gone, mut looked) = (probe.log.clone(), 0, Instant::now());
@@ -75,9 +81,12 @@ fn thousands_of_finished_missions_are_no_burden_and_leave_without_anybody_waitin
     });
     say(&format!("{old} missions archived in {:?}", begin.elapsed()));
     say(&format!("a publisher waited, without archiving: {}; meanwhile: {}", shown(&without), shown(&during)));
-    // One in a thousand may meet what else the machine does.
+    // What else the machine does, its disk above all, may meet one in a thousand.
     let added = at(&during, 0.999).saturating_sub(at(&without, 0.999));
-    assert!(added <= Duration::from_millis(50), "archiving makes a publisher wait {added:?} longer");
+    assert!(added <= LONGER, "archiving makes a publisher wait {added:?} longer");
+    let long = |all: &[Duration]| all.iter().filter(|took| **took > LONGER).count() as f64 / all.len() as f64;
+    say(&format!("longer than {LONGER:?} waited {:.4} % and {:.4} %", 100.0 * long(&without), 100.0 * long(&during)));
+    assert!(long(&during) <= long(&without) + 0.001, "archiving makes publishers wait");
 
     stage7.ready();
     stage7.stop();
@@ -293,10 +302,10 @@ impl Probe {
         }
     }
 
-    /// How long each of many words took to be in the log, for some seconds.
-    async fn delays(&self) -> Vec<Duration> {
+    /// How long each of many words took to be in the log, for as long as `time`.
+    async fn delays(&self, time: Duration) -> Vec<Duration> {
         let begin = Instant::now();
-        self.delays_until(async || begin.elapsed() > Duration::from_secs(6)).await
+        self.delays_until(async || begin.elapsed() > time).await
     }
 
     /// The same until something is done.

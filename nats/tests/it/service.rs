@@ -22,6 +22,9 @@ use tokio_util::sync::CancellationToken;
 /// How often the request that outlives its service was begun.
 static BEGUN: AtomicUsize = AtomicUsize::new(0);
 
+/// How often one that works alone was asked.
+static BEGUN_ALONE: AtomicUsize = AtomicUsize::new(0);
+
 /// Says who it is and what it was asked; breaks when asked to.
 struct Echo(&'static str);
 
@@ -39,6 +42,29 @@ impl Service for Echo {
             headers: vec![("Who", self.0.into())],
             payload: format!("{endpoint} {} {text}", request.subject).into(),
         }
+    }
+    fn broken(&self) -> Answer {
+        Answer { payload: "broken".into(), ..Answer::default() }
+    }
+}
+
+/// One of which one works at a time; it never comes to an answer while it is frozen.
+struct Lone {
+    is_frozen: bool,
+}
+
+#[async_trait]
+impl Service for Lone {
+    const NAME: &'static str = "librarian";
+    const SHARED: bool = false;
+    const ENDPOINTS: &'static [(&'static str, &'static str)] = &[("query", "stage7.query.*")];
+
+    async fn answer(&self, _endpoint: &'static str, _request: Request) -> Answer {
+        BEGUN_ALONE.fetch_add(1, Ordering::SeqCst);
+        if self.is_frozen {
+            std::future::pending::<()>().await;
+        }
+        Answer { payload: "here".into(), ..Answer::default() }
     }
     fn broken(&self) -> Answer {
         Answer { payload: "broken".into(), ..Answer::default() }
@@ -97,6 +123,29 @@ async fn a_service_answers_survives_a_panic_and_is_shared() {
     stop.cancel();
     assert_eq!(begun.await.unwrap().unwrap().payload, "query stage7.query.default twenty characters ..");
     assert!(ask(&door, "stage7.query.default", "late".into(), Duration::from_millis(500)).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_instance_keeps_no_request_from_the_one_that_took_over() {
+    let server = Server::start().await;
+    let door = JetStream::new(server.managed.connect("door").await.unwrap());
+    let stop = CancellationToken::new();
+    let ask = async |patience| ask(&door, "stage7.query.default", Bytes::new(), Duration::from_millis(patience)).await;
+    let open = async |is_frozen| {
+        let log = JetStream::new(server.managed.connect("librarian").await.unwrap());
+        let stop = stop.clone();
+        tokio::spawn(async move { serve(&log, Arc::new(Lone { is_frozen }), stop).await });
+    };
+    open(true).await;
+    while BEGUN_ALONE.load(Ordering::SeqCst) == 0 {
+        assert!(ask(300).await.is_err(), "it is frozen");
+    }
+    open(false).await;
+    while ask(300).await.is_err() {}
+    for _ in 0..20 {
+        assert_eq!(ask(30_000).await.unwrap(), "here");
+    }
+    stop.cancel();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,6 +45,7 @@ impl Desk {
 #[async_trait]
 impl Service for Desk {
     const NAME: &'static str = "librarian";
+    const SHARED: bool = false;
     const ENDPOINTS: &'static [(&'static str, &'static str)] = &[("query", "stage7.query.*")];
 
     async fn answer(&self, _endpoint: &'static str, request: Request) -> Answer {
