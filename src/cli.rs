@@ -1,8 +1,10 @@
 //! The command line, as data.
 
 mod mission;
+mod plugin;
 
 pub use mission::Mission;
+pub use plugin::{Language, Plugin, PluginRun};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, time::Duration};
@@ -242,30 +244,6 @@ pub struct Logs {
     /// Only the last so many lines [default: all; with --follow, 20]
     #[arg(short = 'n', long = "lines", value_name = "N")]
     pub lines: Option<usize>,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Plugin {
-    /// All verbs.
-    List,
-    /// One verb with its schemas.
-    Show { verb: String },
-    /// Run a verb by hand: a mission of one step.
-    Run(PluginRun),
-}
-
-#[derive(Debug, Args)]
-pub struct PluginRun {
-    pub verb: String,
-    /// The inputs: a JSON object, or @FILE with one.
-    #[arg(long, value_name = "JSON", default_value = "{}")]
-    pub input: String,
-    /// A file for the mission's folder.
-    #[arg(long = "file", value_name = "P")]
-    pub files: Vec<PathBuf>,
-    /// How long to wait for the end (90, 90s, 15m, 2h).
-    #[arg(long, value_name = "D", value_parser = duration)]
-    pub timeout: Option<Duration>,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use crate::{
     fault::Fault,
     value::{Value, is_safe_path},
 };
-use jsonschema::Validator;
+use jsonschema::{Validator, error::ValidationErrorKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::LazyLock};
@@ -66,8 +66,16 @@ pub enum Runtime {
     Native,
     /// A Python program in the sandbox.
     Python,
+    /// A program for Node in the sandbox.
+    Javascript,
     /// The agent itself; the manifest is the interface only.
     Agent,
+}
+
+/// Is this a name for a verb: `UPPER_SNAKE`, at most 64 long?
+pub fn is_verb(name: &str) -> bool {
+    let part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    name.len() <= 64 && name.starts_with(|c: char| c.is_ascii_uppercase()) && name.split('_').all(part)
 }
 
 impl Runtime {
@@ -75,6 +83,7 @@ impl Runtime {
         match self {
             Self::Native => "native",
             Self::Python => "python",
+            Self::Javascript => "javascript",
             Self::Agent => "agent",
         }
     }
@@ -147,9 +156,11 @@ impl Default for Limits {
     }
 }
 
-/// The manifest's own JSON Schema, compiled once.
-static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
-    jsonschema::validator_for(schemars::schema_for!(Manifest).as_value()).expect("a derived schema is a schema")
+/// The manifest's own JSON Schema, and the same compiled.
+static SCHEMA: LazyLock<(Value, Validator)> = LazyLock::new(|| {
+    let schema = schemars::schema_for!(Manifest).to_value();
+    let compiled = jsonschema::validator_for(&schema).expect("a derived schema is a schema");
+    (schema, compiled)
 });
 
 impl Manifest {
@@ -158,8 +169,20 @@ impl Manifest {
     /// # Errors
     /// Everything that is wrong with it, each with its place.
     pub fn from_value(value: &Value) -> Result<Self, Vec<Fault>> {
-        let shape = faults(&SCHEMA, value, "");
+        let (schema, compiled) = &*SCHEMA;
+        let mut shape = faults(compiled, value, "");
         if !shape.is_empty() {
+            for fault in &mut shape {
+                let parent = fault.at.rsplit_once('/').map_or("", |(parent, _)| parent);
+                let wrong = value.pointer(&fault.at).filter(|value| value.is_string());
+                match (FORMS.iter().find(|(at, _)| *at == fault.at), wrong) {
+                    (Some((_, form)), Some(wrong)) => fault.message = format!("{wrong} is no {form}"),
+                    _ if fault.message == UNKNOWN => {
+                        fault.message = format!("{UNKNOWN}; known are {}", fields(schema, parent).join(", "));
+                    }
+                    _ => {}
+                }
+            }
             return Err(shape);
         }
         let manifest: Self = serde_json::from_value(value.clone()).map_err(|e| vec![Fault::new("", e.to_string())])?;
@@ -214,7 +237,9 @@ impl Manifest {
             found.push(Fault::new("/permissions/files/written", "needs `write = true`"));
         }
         match (&self.entry, self.runtime) {
-            (None, Runtime::Python) => found.push(Fault::new("/entry", "the file to start is missing")),
+            (None, Runtime::Python | Runtime::Javascript) => {
+                found.push(Fault::new("/entry", "the file to start is missing"))
+            }
             (Some(_), Runtime::Native | Runtime::Agent) => {
                 found.push(Fault::new("/entry", format!("runtime `{}` starts no file", self.runtime.as_str())));
             }
@@ -241,9 +266,51 @@ impl Manifest {
     }
 }
 
+/// What texts must look like, in words rather than as an expression.
+const FORMS: [(&str, &str); 2] = [
+    ("/name", "name of a verb: capital letters, digits and `_`, as COUNT_WORDS, at most 64 long"),
+    ("/version", "semantic version, as 1.0.0"),
+];
+
+/// What is said of a field that a schema does not have.
+const UNKNOWN: &str = "there is no such field";
+
 /// Everything in which a value differs from a schema; places are prefixed with `at`.
 pub fn faults(schema: &Validator, value: &Value, at: &str) -> Vec<Fault> {
-    schema.iter_errors(value).map(|e| Fault::new(format!("{at}{}", e.instance_path()), e.to_string())).collect()
+    let of = |error: jsonschema::ValidationError| {
+        let at = format!("{at}{}", error.instance_path());
+        match error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected } => {
+                unexpected.iter().map(|name| Fault::new(format!("{at}/{}", escaped(name)), UNKNOWN)).collect()
+            }
+            _ => vec![Fault::new(at, error.to_string())],
+        }
+    };
+    schema.iter_errors(value).flat_map(of).collect()
+}
+
+/// A name as part of a JSON pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// The fields that a derived schema knows at a place of what it describes.
+fn fields<'s>(schema: &'s Value, at: &str) -> Vec<&'s str> {
+    let resolved = |mut part: &'s Value| {
+        while let Some(to) = part.get("$ref").and_then(Value::as_str) {
+            part = schema.pointer(to.trim_start_matches('#')).unwrap_or(&Value::Null);
+        }
+        part
+    };
+    let mut part = schema;
+    for token in at.split('/').skip(1) {
+        let next = part.get("properties").and_then(|all| all.get(token)).or_else(|| part.get("items"));
+        part = resolved(next.unwrap_or(&Value::Null));
+    }
+    let known = part.get("properties").and_then(Value::as_object);
+    let mut known: Vec<_> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    known.sort_unstable();
+    known
 }
 
 /// Compiles one side of the interface, or says what is wrong with it.
@@ -292,7 +359,8 @@ mod tests {
             ("/version", json!("01.0.0"), "/version"),
             ("/description", json!(7), "/description"),
             ("/runtime", json!("perl"), "/runtime"),
-            ("/surprise", json!(1), ""),
+            ("/surprise", json!(1), "/surprise"),
+            ("/limits", json!({"secnds": 1}), "/limits/secnds"),
             ("/entry", Value::Null, "/entry"),
             ("/entry", json!("../main.py"), "/entry"),
             ("/runtime", json!("native"), "/entry"),
@@ -318,6 +386,23 @@ mod tests {
             let found = Manifest::from_value(&value).expect_err(set);
             assert!(found.iter().any(|f| f.at == *at), "{set} = {to}: {found:?}");
         }
+    }
+
+    #[test]
+    fn a_field_that_is_unknown_is_told_what_is_known() {
+        let mut value = good();
+        value["examples"][0]["output"] = json!({});
+        value["permissions"] = json!({"files": {"wirte": true}});
+        let found = Manifest::from_value(&value).expect_err("two fields are unknown");
+        let found: BTreeMap<_, _> = found.iter().map(|fault| (fault.at.as_str(), fault.message.as_str())).collect();
+        assert_eq!(
+            found["/examples/0/output"],
+            "there is no such field; known are description, files, inputs, outputs"
+        );
+        assert_eq!(
+            found["/permissions/files/wirte"],
+            "there is no such field; known are read, read_all, write, written"
+        );
     }
 
     #[test]

@@ -8,9 +8,9 @@ use crate::{
     rendezvous::Lock,
 };
 use nats::server::find;
+use schemas::manifest::Runtime;
 use serde_json::json;
 use std::fs;
-use streams::registry::State;
 
 /// One thing that was looked at.
 struct Finding {
@@ -131,30 +131,19 @@ pub fn models(config: &Config) -> String {
     }
 }
 
-/// Runtimes that the shipped plugins need.
+/// What plugins can be written in here.
 async fn plugins() -> Vec<Finding> {
     let host = capabilities::Host::new("/proc/self/exe");
-    let all = capabilities::registered(&capabilities::shipped(), &host).await;
-    let mut findings: Vec<Finding> = Vec::new();
-    for plugin in all {
-        let what = match plugin.verb.runtime.as_str() {
-            "python" => "python sandbox",
-            _ => "native verbs",
+    let finding = |(runtime, ready): (Runtime, Result<(), String>)| {
+        let what = match runtime {
+            Runtime::Python => "python plugins",
+            Runtime::Javascript => "javascript plugins",
+            _ => "native plugins",
         };
-        let (state, text) = match (plugin.state, plugin.reason) {
-            (State::Enabled, _) => (Health::Ok, "ready".to_string()),
-            (State::Unavailable, reason) => (
-                Health::Missing,
-                format!("{} and its like are left out: {}", plugin.verb.name, reason.unwrap_or_default()),
-            ),
-        };
-        match findings.iter_mut().find(|finding| finding.what == what) {
-            Some(known) if known.state == Health::Ok && state != Health::Ok => {
-                (known.state, known.text) = (state, text)
-            }
-            Some(_) => {}
-            None => findings.push(Finding { what, state, text }),
+        match ready {
+            Ok(()) => Finding { what, state: Health::Ok, text: "ready".into() },
+            Err(reason) => Finding { what, state: Health::Missing, text: reason },
         }
-    }
-    findings
+    };
+    host.runtimes().await.into_iter().map(finding).collect()
 }

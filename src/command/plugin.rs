@@ -1,5 +1,7 @@
 //! `stage7 plugin …`: verbs, what they are, and run by hand.
 
+mod develop;
+
 use super::{
     Signals,
     follow::Following,
@@ -56,6 +58,8 @@ pub async fn run(config: &Config, asked: Plugin, json: bool) -> Result<Code, Err
             Ok(Code::Completed)
         }
         Plugin::Run(asked) => by_hand(config, asked, json).await,
+        Plugin::Init { name, runtime, dir } => develop::begin(&name, runtime, dir, json),
+        Plugin::Test { dir } => develop::test(&dir, json).await,
     }
 }
 

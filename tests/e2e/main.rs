@@ -14,6 +14,7 @@ mod bad;
 mod bench;
 mod case;
 mod dead;
+mod develop;
 mod fill;
 mod growth;
 mod import;

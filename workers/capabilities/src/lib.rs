@@ -11,12 +11,15 @@
 
 mod effect;
 mod folder;
+pub mod manifest;
 pub mod native;
+pub mod package;
 pub mod plugin;
 mod process;
-pub mod python;
+pub mod program;
 pub mod runtime;
 pub mod sandbox;
+pub mod scaffold;
 mod seccomp;
 
 pub use effect::Capabilities;

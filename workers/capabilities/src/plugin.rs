@@ -1,5 +1,6 @@
 //! A plugin that was found and understood: manifest, compiled schemas, code.
 
+use crate::manifest::{Located, Source};
 use jsonschema::Validator;
 use plugins::Shipped;
 use schemas::{
@@ -18,12 +19,14 @@ pub struct Plugin {
     pub(crate) code: Code,
 }
 
+/// Files by path inside the plugin's folder.
+pub type Files = Vec<(String, Vec<u8>)>;
+
 /// What there is to run.
 #[derive(Debug, Clone)]
 pub(crate) enum Code {
     Native(plugins::Native),
-    /// Files by path inside the plugin's folder.
-    Files(Vec<(String, Vec<u8>)>),
+    Files(Files),
     /// The agent does it.
     Interface,
 }
@@ -33,8 +36,12 @@ impl Plugin {
     ///
     /// # Errors
     /// Everything that is wrong with it, each with its place.
-    pub fn new(manifest: &str, files: Vec<(String, Vec<u8>)>) -> Result<Self, Vec<Fault>> {
-        let manifest = parse(manifest)?;
+    pub fn new(manifest: &str, files: Files) -> Result<Self, Vec<Located>> {
+        let source = Source::new(manifest)?;
+        Self::of(source.manifest()?, files).map_err(|faults| source.locate(faults))
+    }
+
+    fn of(manifest: Manifest, files: Files) -> Result<Self, Vec<Fault>> {
         let code = match manifest.runtime {
             Runtime::Agent => Code::Interface,
             Runtime::Native => plugins::native(&manifest.name).map(Code::Native).ok_or_else(|| {
@@ -82,19 +89,6 @@ impl Plugin {
     }
 }
 
-/// Reads the text of a `plugin.toml`.
-///
-/// # Errors
-/// Everything that is wrong with it, each with its place.
-pub fn parse(text: &str) -> Result<Manifest, Vec<Fault>> {
-    let value: Value = toml::from_str(text).map_err(|e| {
-        let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        vec![Fault::new("", format!("line {line}: {}", e.message()))]
-    })?;
-    Manifest::from_value(&value)
-}
-
 /// The plugins in the binary.
 pub fn shipped() -> Vec<Plugin> {
     let plugin = |shipped: &Shipped| {
@@ -111,9 +105,6 @@ mod tests {
 
     #[test]
     fn every_shipped_manifest_is_without_fault() {
-        for shipped in plugins::SHIPPED {
-            assert_eq!(parse(shipped.manifest).err(), None, "{}", shipped.folder);
-        }
         assert_eq!(super::shipped().len(), plugins::SHIPPED.len());
     }
 
@@ -125,18 +116,12 @@ mod tests {
     }
 
     #[test]
-    fn broken_toml_names_its_line() {
-        let faults = parse("name = \"X\"\nversion = 1.0.0\n").expect_err("not TOML");
-        assert!(faults[0].message.starts_with("line 2: "), "{faults:?}");
-    }
-
-    #[test]
     fn code_that_is_missing_is_named() {
         let python = plugins::SHIPPED.iter().find(|s| s.folder == "word-frequency").expect("it is shipped");
         let faults = Plugin::new(python.manifest, Vec::new()).expect_err("no code");
-        assert_eq!(faults[0].to_string(), "/entry: there is no file `main.py`");
+        assert_eq!(faults[0].to_string(), "plugin.toml:6:1: /entry: there is no file `main.py`");
         let native = python.manifest.replace("\"python\"", "\"native\"").replace("entry = \"main.py\"", "");
         let faults = Plugin::new(&native, Vec::new()).expect_err("no code");
-        assert_eq!(faults[0].at, "/runtime");
+        assert_eq!(faults[0].fault.at, "/runtime");
     }
 }

@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 const LINE: usize = 4 * 1024;
 /// Bytes of log lines of one run that are passed on.
 const LINES: usize = 1024 * 1024;
+/// How JavaScript's engine begins its last words; a page of addresses follows.
+const FATAL: &str = "FATAL ERROR: ";
 /// How long the pipes of a killed process may take to close.
 const LAST_BREATH: Duration = Duration::from_secs(2);
 
@@ -149,7 +151,9 @@ fn say(line: &mut Vec<u8>, last: &mut String, passed: &mut usize, log: &(dyn Fn(
     } else if before <= LINES {
         log("… further lines are left out");
     }
-    text.clone_into(last);
+    if !last.starts_with(FATAL) {
+        text.clone_into(last);
+    }
 }
 
 #[cfg(test)]

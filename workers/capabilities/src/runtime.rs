@@ -4,10 +4,10 @@ use crate::{
     native::Native,
     plugin::{Code, Plugin},
     process::Stopped,
-    python::Python,
+    program::{JAVASCRIPT, PYTHON, Programs},
 };
 use futures::future::BoxFuture;
-use plugins::{Done, Run};
+use plugins::{Done, File, Run};
 use schemas::{
     Class, Fault,
     manifest::{self, Files, Permissions},
@@ -69,10 +69,18 @@ pub enum State {
     Unavailable(String),
 }
 
+/// What is heard of a plugin that is tried out.
+pub enum Told<'a> {
+    Line(&'a str),
+    /// A part, and what is wrong with it.
+    Part(&'a str, Result<(), String>),
+}
+
 /// All runtimes of this machine.
 pub struct Host {
     native: Native,
-    python: Python,
+    python: Programs,
+    javascript: Programs,
 }
 
 impl Host {
@@ -80,7 +88,11 @@ impl Host {
     /// `main` begins with [`crate::native::child`], such as this one by `/proc/self/exe`. A test
     /// binary is none.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { native: Native::new(program.into()), python: Python::default() }
+        Self {
+            native: Native::new(program.into()),
+            python: Programs::new(&PYTHON),
+            javascript: Programs::new(&JAVASCRIPT),
+        }
     }
 
     /// The runtime of a plugin; the agent's own verbs have none here.
@@ -88,7 +100,69 @@ impl Host {
         match plugin.manifest.runtime {
             manifest::Runtime::Native => Some(&self.native),
             manifest::Runtime::Python => Some(&self.python),
+            manifest::Runtime::Javascript => Some(&self.javascript),
             _ => None,
+        }
+    }
+
+    /// Every runtime, and why it can't run anything here.
+    pub async fn runtimes(&self) -> Vec<(manifest::Runtime, Result<(), String>)> {
+        let all: [(_, &dyn Runtime); 3] = [
+            (manifest::Runtime::Native, &self.native),
+            (manifest::Runtime::Python, &self.python),
+            (manifest::Runtime::Javascript, &self.javascript),
+        ];
+        let mut found = Vec::new();
+        for (name, runtime) in all {
+            found.push((name, runtime.ready().await));
+        }
+        found
+    }
+
+    /// Tries a plugin out as its maker means it: its own tests, in the sandbox, then each of its
+    /// examples, whose outputs must be the ones it states.
+    ///
+    /// `told` hears of every part what came of it, and the lines that it logs.
+    pub async fn try_out(&self, plugin: &Plugin, told: &(dyn Fn(Told<'_>) + Send + Sync)) {
+        let log = |line: &str| told(Told::Line(line));
+        if let State::Unavailable(reason) = self.state(plugin).await {
+            return told(Told::Part("runtime", Err(reason)));
+        }
+        let programs = match plugin.manifest.runtime {
+            manifest::Runtime::Python => Some(&self.python),
+            manifest::Runtime::Javascript => Some(&self.javascript),
+            _ => None,
+        };
+        if let (Some(programs), Code::Files(files)) = (programs, &plugin.code) {
+            told(Told::Part("its own tests", programs.test(&plugin.manifest, files, &log).await));
+        }
+        if plugin.manifest.examples.is_empty() {
+            told(Told::Part("examples", Err("there is none; planners learn from them".into())));
+        }
+        for (example, n) in plugin.manifest.examples.iter().zip(1..) {
+            let name = format!("example {n}: {}", example.description);
+            told(Told::Part(&name, self.example(plugin, example, &log).await));
+        }
+    }
+
+    async fn example(
+        &self,
+        plugin: &Plugin,
+        example: &manifest::Example,
+        log: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<(), String> {
+        let file =
+            |text: &String| File { bytes: Some(text.clone().into()), size: text.len() as u64, ..File::default() };
+        let inputs = example.inputs.as_object().into_iter().flatten();
+        let run = Run {
+            inputs: inputs.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            files: example.files.iter().map(|(path, text)| (path.clone(), file(text))).collect(),
+        };
+        let done = self.run(plugin, run, &CancellationToken::new(), log).await.map_err(|failure| failure.message)?;
+        let outputs = Value::Object(done.outputs.into_iter().collect());
+        match outputs == example.outputs {
+            true => Ok(()),
+            false => Err(format!("gave {outputs}, where its manifest says {}", example.outputs)),
         }
     }
 

@@ -20,6 +20,15 @@ use tokio::process::Command;
 const NOBODY: u32 = 65_534;
 const NO_BUBBLEWRAP: &str = "bubblewrap is missing: apt-get install bubblewrap";
 
+/// What a language takes beyond what its programs ask for, MiB.
+#[derive(Debug, Clone, Copy)]
+pub struct Extra {
+    /// Reserved, and never touched.
+    pub address_mb: u32,
+    /// Of its own.
+    pub data_mb: u32,
+}
+
 /// The folders of one run, gone when dropped.
 pub struct Sandbox {
     folder: TempDir,
@@ -61,7 +70,13 @@ impl Sandbox {
     ///
     /// # Errors
     /// The folders can't be handed to the one who runs it.
-    pub fn command<S: AsRef<OsStr>>(&self, program: &[S], limits: &Limits, write: bool) -> io::Result<Command> {
+    pub fn command<S: AsRef<OsStr>>(
+        &self,
+        program: &[S],
+        limits: &Limits,
+        extra: Extra,
+        write: bool,
+    ) -> io::Result<Command> {
         // The shell opens the filter as descriptor 3 and becomes bubblewrap.
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "exec \"$@\" 3<\"$0\""]).arg(self.filter());
@@ -85,7 +100,7 @@ impl Sandbox {
         for (name, value) in [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")] {
             command.args(["--setenv", name, value]);
         }
-        command.args(["--", "/bin/sh", "-c", &limited(limits), "sh"]).args(program);
+        command.args(["--", "/bin/sh", "-c", &limited(limits, extra), "sh"]).args(program);
         // Only what finds bubblewrap; no key of a model in the memory of a process beside plugin code.
         command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
         if geteuid().is_root() {
@@ -117,12 +132,14 @@ fn system(command: &mut Command) -> io::Result<()> {
 }
 
 /// A shell line that sets the limits and becomes the program.
-fn limited(limits: &Limits) -> String {
+fn limited(limits: &Limits, extra: Extra) -> String {
     let Limits { seconds, memory_mb, processes, output_kb } = limits;
-    let memory = u64::from(*memory_mb) * 1024;
+    let memory = |extra: u32| (u64::from(*memory_mb) + u64::from(extra)) * 1024;
+    let (address, data) = (memory(extra.address_mb), memory(extra.data_mb));
     let blocks = u64::from(*output_kb) * 2;
-    let mut line =
-        format!("ulimit -c 0 && ulimit -n 256 && ulimit -v {memory} && ulimit -t {seconds} && ulimit -f {blocks} && ");
+    let mut line = format!(
+        "ulimit -c 0 && ulimit -n 256 && ulimit -v {address} && ulimit -d {data} && ulimit -t {seconds} && ulimit -f {blocks} && "
+    );
     if counts_processes_by_namespace() {
         // One more for bubblewrap itself. Bash calls it -u, dash and busybox -p.
         let count = processes + 1;
@@ -189,9 +206,12 @@ mod tests {
 
     #[test]
     fn the_limits_are_a_shell_line() {
-        let line = limited(&Limits { seconds: 5, memory_mb: 2, processes: 3, output_kb: 4 });
+        let extra = Extra { address_mb: 1, data_mb: 2 };
+        let line = limited(&Limits { seconds: 5, memory_mb: 2, processes: 3, output_kb: 4 }, extra);
         assert!(
-            line.starts_with("ulimit -c 0 && ulimit -n 256 && ulimit -v 2048 && ulimit -t 5 && ulimit -f 8 && "),
+            line.starts_with(
+                "ulimit -c 0 && ulimit -n 256 && ulimit -v 3072 && ulimit -d 4096 && ulimit -t 5 && ulimit -f 8 && "
+            ),
             "{line}"
         );
         assert!(line.ends_with("exec \"$@\""), "{line}");

@@ -1,0 +1,47 @@
+//! `stage7 plugin …`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use std::{path::PathBuf, time::Duration};
+
+#[derive(Debug, Subcommand)]
+pub enum Plugin {
+    /// All verbs.
+    List,
+    /// One verb with its schemas.
+    Show { verb: String },
+    /// Run a verb by hand: a mission of one step.
+    Run(PluginRun),
+    /// Begin a plugin: a folder that passes `stage7 plugin test`.
+    Init {
+        /// The verb, as COUNT_WORDS.
+        name: String,
+        #[arg(long)]
+        runtime: Language,
+        /// Where [default: ./count-words]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Try out a plugin's folder: its manifest, its own tests and its examples, in the sandbox.
+    Test { dir: PathBuf },
+}
+
+/// What a plugin can be written in.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Language {
+    Python,
+    Javascript,
+}
+
+#[derive(Debug, Args)]
+pub struct PluginRun {
+    pub verb: String,
+    /// The inputs: a JSON object, or @FILE with one.
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub input: String,
+    /// A file for the mission's folder.
+    #[arg(long = "file", value_name = "P")]
+    pub files: Vec<PathBuf>,
+    /// How long to wait for the end (90, 90s, 15m, 2h).
+    #[arg(long, value_name = "D", value_parser = super::duration)]
+    pub timeout: Option<Duration>,
+}
