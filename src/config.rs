@@ -32,8 +32,8 @@ pub struct Config {
     /// Where a nats-server may be found or kept.
     pub places: nats::server::Places,
     pub brain: brain::Config,
-    /// Plugin runs at once.
-    pub plugin_runs: usize,
+    /// How plugins are run.
+    pub capabilities: capabilities::Config,
     pub limits: Limits,
     /// What no log may tell.
     pub secrets: Secrets,
@@ -170,8 +170,9 @@ impl Sources {
         let (key, url) = (text("openai.api_key"), text("openai.api_url"));
         let openai = brain::OpenAi { key: key.map(brain::Key::new), url, model: text("openai.model") };
         let is_on = openai.key.is_some() || openai.url.is_some();
+        let data = PathBuf::from(text("data").unwrap_or_default());
         Config {
-            data: text("data").unwrap_or_default().into(),
+            data: data.clone(),
             log: text("log").unwrap_or_default(),
             nats_url: text("nats.url"),
             creds: text("nats.creds").map(PathBuf::from),
@@ -181,7 +182,11 @@ impl Sources {
                 name => self.variable(name).cloned(),
             }),
             brain: brain::Config { openai: is_on.then_some(openai), parallel: number(text("workers.llm_calls")) },
-            plugin_runs: number(text("workers.plugin_runs")),
+            capabilities: capabilities::Config {
+                parallel: number(text("workers.plugin_runs")),
+                program: "/proc/self/exe".into(),
+                packages: text("workers.packages").map_or_else(|| capabilities::packages(&data), PathBuf::from),
+            },
             limits: Limits {
                 slots: number(text("limits.slots")),
                 agents: number(text("limits.agents")),

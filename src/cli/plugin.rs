@@ -21,6 +21,8 @@ pub enum Plugin {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+    /// Lock the packages that `requirements.txt` asks for: exact versions, with their hashes.
+    Lock { dir: PathBuf },
     /// Try out a plugin's folder: its manifest, its own tests and its examples, in the sandbox.
     Test { dir: PathBuf },
 }

@@ -40,7 +40,7 @@ impl Health {
 
 pub async fn run(config: &Config, json: bool) -> Result<Code, Error> {
     let mut findings = vec![server(config).await, data(config), running(config).await, models_finding(config)];
-    findings.extend(plugins().await);
+    findings.extend(plugins(config).await);
     for finding in &findings {
         match json {
             true => say(&json!({"what": finding.what, "state": finding.state.name(), "text": finding.text})),
@@ -132,8 +132,8 @@ pub fn models(config: &Config) -> String {
 }
 
 /// What plugins can be written in here.
-async fn plugins() -> Vec<Finding> {
-    let host = capabilities::Host::new("/proc/self/exe");
+async fn plugins(config: &Config) -> Vec<Finding> {
+    let host = config.capabilities.host();
     let finding = |(runtime, ready): (Runtime, Result<(), String>)| {
         let what = match runtime {
             Runtime::Python => "python plugins",

@@ -36,7 +36,7 @@ pub async fn run(config: &Config, asked: Plugin, json: bool) -> Result<Code, Err
         Plugin::List => {
             let all = match running(config, json).await {
                 Some(home) => home.client.read(&json!({"plugins": true})).await?["plugins"].take(),
-                None => shipped().await.iter().map(short).collect(),
+                None => shipped(config).await.iter().map(short).collect(),
             };
             for plugin in all.as_array().into_iter().flatten() {
                 match json {
@@ -49,7 +49,7 @@ pub async fn run(config: &Config, asked: Plugin, json: bool) -> Result<Code, Err
         Plugin::Show { verb } => {
             let plugin = match running(config, json).await {
                 Some(home) => home.client.read(&json!({"plugin": verb})).await?["plugin"].take(),
-                None => whole(&shipped().await, &verb)?,
+                None => whole(&shipped(config).await, &verb)?,
             };
             match json {
                 true => say(&plugin),
@@ -59,7 +59,8 @@ pub async fn run(config: &Config, asked: Plugin, json: bool) -> Result<Code, Err
         }
         Plugin::Run(asked) => by_hand(config, asked, json).await,
         Plugin::Init { name, runtime, dir } => develop::begin(&name, runtime, dir, json),
-        Plugin::Test { dir } => develop::test(&dir, json).await,
+        Plugin::Lock { dir } => develop::lock(config, &dir, json).await,
+        Plugin::Test { dir } => develop::test(config, &dir, json).await,
     }
 }
 
@@ -69,8 +70,8 @@ async fn running(config: &Config, json: bool) -> Option<Home> {
 }
 
 /// What is in this binary, as it would be registered here.
-async fn shipped() -> Vec<registry::Plugin> {
-    let host = capabilities::Host::new("/proc/self/exe");
+async fn shipped(config: &Config) -> Vec<registry::Plugin> {
+    let host = config.capabilities.host();
     capabilities::registered(&capabilities::shipped(), &host).await
 }
 

@@ -43,7 +43,7 @@ const fn setting(
 }
 
 /// All of them.
-pub static SETTINGS: [Setting; 19] = [
+pub static SETTINGS: [Setting; 20] = [
     setting("data", &["STAGE7_DATA"], Kind::Text, Some("./.stage7"), "the data directory"),
     setting("log", &["STAGE7_LOG"], Kind::Text, Some(crate::trace::DEFAULT), "what is logged, as tracing filters"),
     setting(
@@ -73,6 +73,13 @@ pub static SETTINGS: [Setting; 19] = [
     setting("openai.model", &["OPENAI_MODEL"], Kind::Text, None, "the model when a goal names none"),
     setting("workers.llm_calls", &["STAGE7_LLM_CALLS"], Kind::Count(1, 1_000), Some("16"), "model calls at once"),
     setting("workers.plugin_runs", &["STAGE7_PLUGIN_RUNS"], Kind::Count(1, 1_000), Some("32"), "plugin runs at once"),
+    setting(
+        "workers.packages",
+        &["STAGE7_PACKAGES"],
+        Kind::Text,
+        None,
+        "where packages of Python plugins are installed; plugin code, nobody where stage7 is root, must see it",
+    ),
     setting("limits.slots", &["STAGE7_SLOTS"], Kind::Count(1, 10_000), Some("16"), "steps of a mission at once"),
     setting("limits.agents", &["STAGE7_AGENTS"], Kind::Count(1, 1_000), Some("16"), "agents of a mission"),
     setting(

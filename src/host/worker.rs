@@ -134,15 +134,14 @@ impl Part {
                 mission_control::intake::run(log, options, stop).await?;
             }
             Self::Agents => {
-                let host = capabilities::Host::new("/proc/self/exe");
+                let host = config.capabilities.host();
                 let own: Vec<_> = capabilities::shipped().into_iter().filter(capabilities::Plugin::is_agents).collect();
                 announce(&log, Writer::Agent, &capabilities::registered(&own, &host).await).await?;
                 decider::run::<agents::Agents>(Arc::new(log), options(), stop).await?;
             }
             Self::Brain => brain::run(log, &config.brain, version, stop).await?,
             Self::Capabilities => {
-                let settings = capabilities::Config { parallel: config.plugin_runs, ..capabilities::Config::default() };
-                capabilities::run(log, settings, version, stop).await?;
+                capabilities::run(log, config.capabilities.clone(), version, stop).await?;
             }
             Self::Timekeeper => timekeeper::run(log, version, stop).await?,
             Self::Librarian => librarian::run(log, &config.data, config.archive_after, version, stop).await?,

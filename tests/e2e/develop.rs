@@ -37,11 +37,22 @@ fn a_plugin_is_begun_and_tried_out() {
         let wanted = "/limits/secnds: there is no such field; known are memory_mb, output_kb, processes, seconds";
         assert!(told[1].contains(wanted), "{told:?}");
         let faults = &stage7.cli(&["plugin", "test", folder, "--json"]).code(1).line()["faults"];
+        fs::write(path.join("plugin.toml"), manifest).unwrap();
         assert_eq!(
             (&faults[0]["line"], &faults[0]["column"], &faults[0]["at"]),
             (&json!(2), &json!(1), &json!("/version"))
         );
     }
+    let packages = stage7.path("packages").display().to_string();
+    let path = stage7.path("client/say-hello");
+    fs::write(path.join("requirements.txt"), "idna>=3,<4\n").unwrap();
+    let unlocked = stage7.cli(&["plugin", "test", "say-hello"]).code(1).stderr;
+    assert!(unlocked.contains("requirements.txt has no requirements.lock beside it"), "{unlocked}");
+    let mut lock = stage7.client(&["plugin", "lock", "say-hello"]);
+    lock.env("STAGE7_PACKAGES", packages);
+    let locked = stage7.ended(lock).code(0).stdout;
+    assert_eq!(locked, "say-hello/requirements.lock names 1 package(s)\n");
+    assert!(fs::read_to_string(path.join("requirements.lock")).unwrap().starts_with("idna==3."));
     for (args, said) in [
         (vec!["init", "SAY_HELLO", "--runtime", "python"], "say-hello is there already"),
         (vec!["init", "say-hello", "--runtime", "python"], "`say-hello` is no name of a verb"),

@@ -2,12 +2,13 @@
 
 use crate::{
     cli::Language,
+    config::Config,
     exit::{Code, Error},
     progress::{clean, err, out, say},
 };
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use capabilities::{
-    Host,
+    environment,
     package::{self, Error as Package},
     runtime::Told,
     scaffold,
@@ -15,6 +16,7 @@ use capabilities::{
 use schemas::manifest::Runtime;
 use serde_json::json;
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
 };
@@ -36,7 +38,7 @@ pub fn begin(name: &str, language: Language, dir: Option<PathBuf>, json: bool) -
     Ok(Code::Completed)
 }
 
-pub async fn test(dir: &Path, json: bool) -> Result<Code, Error> {
+pub async fn test(config: &Config, dir: &Path, json: bool) -> Result<Code, Error> {
     let plugin = match package::read(dir) {
         Ok(plugin) => plugin,
         Err(Package::Faults(faults)) if json => {
@@ -56,11 +58,29 @@ pub async fn test(dir: &Path, json: bool) -> Result<Code, Error> {
             told(part, &ended, json);
         }
     };
-    Host::new("/proc/self/exe").try_out(&plugin, &listen).await;
+    config.capabilities.host().try_out(&plugin, &listen).await;
     match wrong.into_inner() {
         0 => Ok(Code::Completed),
         _ => Ok(Code::Failed),
     }
+}
+
+/// Writes down which packages a plugin gets, each with its hash.
+pub async fn lock(config: &Config, dir: &Path, json: bool) -> Result<Code, Error> {
+    let wanted = dir.join(environment::WANTED);
+    if !wanted.is_file() {
+        return Err(Error::usage(format!("{} is missing: it says which packages are wanted", wanted.display())));
+    }
+    let host = config.capabilities.host();
+    let locked = host.environments().lock(&wanted, &|line| err!("    {}", clean(line))).await;
+    let locked = locked.map_err(|failure| Error::failed(failure.message))?;
+    let path = dir.join(environment::LOCK);
+    fs::write(&path, &locked).with_context(|| format!("{} can't be written", path.display()))?;
+    match json {
+        true => say(&json!({"lock": path, "packages": locked.lines().count()})),
+        false => out!("{} names {} package(s)", path.display(), locked.lines().count()),
+    }
+    Ok(Code::Completed)
 }
 
 fn told(part: &str, ended: &Result<(), String>, json: bool) {

@@ -10,6 +10,7 @@
 //! Never: code that is not the machine's own outside a sandbox.
 
 mod effect;
+pub mod environment;
 mod folder;
 pub mod manifest;
 pub mod native;
@@ -23,6 +24,7 @@ pub mod scaffold;
 mod seccomp;
 
 pub use effect::Capabilities;
+pub use environment::folder as packages;
 pub use plugin::{Plugin, shipped};
 pub use runtime::{Failure, Host, State};
 
@@ -42,11 +44,14 @@ pub struct Config {
     pub parallel: usize,
     /// A binary whose `main` begins with [`native::child`].
     pub program: PathBuf,
+    /// Where the packages of Python plugins are installed; see [`packages`].
+    pub packages: PathBuf,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Self { parallel: 32, program: "/proc/self/exe".into() }
+impl Config {
+    /// What runs plugins here.
+    pub fn host(&self) -> Host {
+        Host::new(&self.program, &self.packages)
     }
 }
 
@@ -64,7 +69,7 @@ pub enum Error {
 /// # Errors
 /// When the registry or the consumer refuses.
 pub async fn run(log: JetStream, config: Config, worker_version: String, stop: CancellationToken) -> Result<(), Error> {
-    let host = Host::new(config.program);
+    let host = config.host();
     let plugins: Vec<Plugin> = shipped().into_iter().filter(|plugin| !plugin.is_agents()).collect();
     nats::registry::announce(&log, Writer::Capability, &registered(&plugins, &host).await).await?;
     let capabilities = Capabilities::new(plugins, host, config.parallel);

@@ -1,6 +1,9 @@
 //! A plugin that was found and understood: manifest, compiled schemas, code.
 
-use crate::manifest::{Located, Source};
+use crate::{
+    environment,
+    manifest::{Located, Source},
+};
 use jsonschema::Validator;
 use plugins::Shipped;
 use schemas::{
@@ -49,8 +52,15 @@ impl Plugin {
             })?,
             _ => {
                 let entry = manifest.entry.as_deref().unwrap_or_default();
+                let mut faults = Vec::new();
                 if !files.iter().any(|(path, _)| path == entry) {
-                    return Err(vec![Fault::new("/entry", format!("there is no file `{entry}`"))]);
+                    faults.push(Fault::new("/entry", format!("there is no file `{entry}`")));
+                }
+                if manifest.runtime == Runtime::Python {
+                    faults.extend(environment::faults(&files));
+                }
+                if !faults.is_empty() {
+                    return Err(faults);
                 }
                 Code::Files(files)
             }

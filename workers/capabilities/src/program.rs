@@ -5,6 +5,7 @@
 //! its last line on stderr says why. Any other exit but 0 is a permanent failure.
 
 use crate::{
+    environment::Environments,
     folder,
     plugin::{Code, Files},
     process::{self, Bounds, Ended},
@@ -18,7 +19,7 @@ use schemas::{
     manifest::{Limits, Manifest},
     value::{Value, Values},
 };
-use std::{os::unix::process::ExitStatusExt, time::Duration};
+use std::{os::unix::process::ExitStatusExt, sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -65,13 +66,26 @@ const LAST_WORDS: &str = "data:text/javascript,process.on('uncaughtException',e=
 /// Runs programs of one language.
 pub struct Programs {
     language: &'static Language,
+    /// Where packages come from, if it has any.
+    environments: Option<Arc<Environments>>,
     /// Set once a program ran in the sandbox; what fails is tried again, somebody may install it.
     ready: OnceCell<()>,
 }
 
 impl Programs {
-    pub fn new(language: &'static Language) -> Self {
-        Self { language, ready: OnceCell::new() }
+    pub fn new(language: &'static Language, environments: Option<Arc<Environments>>) -> Self {
+        Self { language, environments, ready: OnceCell::new() }
+    }
+
+    /// A sandbox with a plugin's files and packages in their places.
+    async fn unpacked(&self, code: &Files, log: &(dyn Fn(&str) + Send + Sync)) -> Result<Sandbox, Failure> {
+        let mut sandbox = Sandbox::new().map_err(|e| unwritable(&e))?;
+        folder::place(&sandbox.plugin(), code.iter().map(|(path, bytes)| (path, bytes.as_slice())))
+            .map_err(|e| unwritable(&e))?;
+        if let Some(environments) = &self.environments {
+            sandbox.packages = environments.of(code, log).await?;
+        }
+        Ok(sandbox)
     }
 
     async fn probe(&self) -> Result<(), String> {
@@ -97,7 +111,7 @@ impl Programs {
         let (Code::Files(code), Some(entry)) = (&call.plugin.code, &manifest.entry) else {
             return Err(Failure::new(Class::Permanent, format!("{name} has no file to start")));
         };
-        let sandbox = unpacked(code).map_err(|e| unwritable(&e))?;
+        let sandbox = self.unpacked(code, call.log).await?;
         let readable = call.run.files.iter().filter_map(|(path, file)| Some((path, file.bytes.as_deref()?)));
         folder::place(&sandbox.work(), readable).map_err(|e| unwritable(&e))?;
         let mut line = vec![self.language.program.to_string()];
@@ -127,7 +141,7 @@ impl Programs {
         code: &Files,
         log: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<(), String> {
-        let sandbox = unpacked(code).map_err(|e| unwritable(&e).message)?;
+        let sandbox = self.unpacked(code, log).await.map_err(|failure| failure.message)?;
         let mut line = vec![self.language.program.to_string()];
         line.extend((self.language.test)());
         let Limits { seconds, processes, .. } = manifest.limits;
@@ -167,13 +181,6 @@ impl Language {
             _ => format!("{} does not run in the sandbox ({}): {}", self.program, ended.status, ended.last_line),
         }
     }
-}
-
-/// A sandbox with a plugin's files in their place.
-fn unpacked(code: &Files) -> std::io::Result<Sandbox> {
-    let sandbox = Sandbox::new()?;
-    folder::place(&sandbox.plugin(), code.iter().map(|(path, bytes)| (path, bytes.as_slice())))?;
-    Ok(sandbox)
 }
 
 fn unwritable(error: &std::io::Error) -> Failure {

@@ -1,6 +1,7 @@
 //! One interface for all runtimes, and the checks around every run.
 
 use crate::{
+    environment::Environments,
     native::Native,
     plugin::{Code, Plugin},
     process::Stopped,
@@ -13,7 +14,7 @@ use schemas::{
     manifest::{self, Files, Permissions},
     value::{REF_KEY, Value, Values, is_safe_path},
 };
-use std::{mem, path::PathBuf};
+use std::{mem, path::PathBuf, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// Why a run gave nothing.
@@ -81,18 +82,26 @@ pub struct Host {
     native: Native,
     python: Programs,
     javascript: Programs,
+    environments: Arc<Environments>,
 }
 
 impl Host {
     /// `program` is started for native plugins that need a process of their own: a binary whose
     /// `main` begins with [`crate::native::child`], such as this one by `/proc/self/exe`. A test
-    /// binary is none.
-    pub fn new(program: impl Into<PathBuf>) -> Self {
+    /// binary is none. Packages of Python plugins are installed into `environments`.
+    pub fn new(program: impl Into<PathBuf>, environments: impl Into<PathBuf>) -> Self {
+        let environments = Arc::new(Environments::new(environments));
         Self {
             native: Native::new(program.into()),
-            python: Programs::new(&PYTHON),
-            javascript: Programs::new(&JAVASCRIPT),
+            python: Programs::new(&PYTHON, Some(Arc::clone(&environments))),
+            javascript: Programs::new(&JAVASCRIPT, None),
+            environments,
         }
+    }
+
+    /// Python packages of plugins.
+    pub fn environments(&self) -> &Environments {
+        &self.environments
     }
 
     /// The runtime of a plugin; the agent's own verbs have none here.

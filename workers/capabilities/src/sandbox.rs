@@ -32,6 +32,8 @@ pub struct Extra {
 /// The folders of one run, gone when dropped.
 pub struct Sandbox {
     folder: TempDir,
+    /// Packages for Python; `/packages` inside, read-only.
+    pub packages: Option<PathBuf>,
 }
 
 impl Sandbox {
@@ -41,7 +43,7 @@ impl Sandbox {
     /// The temporary directory can't be written.
     pub fn new() -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("stage7-run-").tempdir()?;
-        let sandbox = Self { folder };
+        let sandbox = Self { folder, packages: None };
         fs::create_dir(sandbox.plugin())?;
         fs::create_dir(sandbox.work())?;
         let filter = seccomp::filter().map_err(io::Error::other)?;
@@ -96,6 +98,9 @@ impl Sandbox {
         command.args(["--size", &memory, "--tmpfs", "/dev/shm", "--size", &memory, "--tmpfs", "/tmp"]);
         command.arg("--ro-bind").arg(self.plugin()).arg("/plugin");
         command.arg(if write { "--bind" } else { "--ro-bind" }).arg(self.work()).arg("/work");
+        if let Some(packages) = &self.packages {
+            command.arg("--ro-bind").arg(packages).args(["/packages", "--setenv", "PYTHONPATH", "/packages"]);
+        }
         command.args(["--remount-ro", "/", "--chdir", "/work"]);
         for (name, value) in [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")] {
             command.args(["--setenv", name, value]);

@@ -12,7 +12,7 @@ async fn tried(folder: &Path) -> (Vec<(String, Result<(), String>)>, Vec<String>
         Told::Line(line) => lines.lock().expect("not poisoned").push(line.to_owned()),
         Told::Part(part, ended) => parts.lock().expect("not poisoned").push((part.to_owned(), ended)),
     };
-    Host::new("/nonexistent").try_out(&plugin, &told).await;
+    Host::new("/nonexistent", "/nonexistent").try_out(&plugin, &told).await;
     (parts.into_inner().expect("not poisoned"), lines.into_inner().expect("not poisoned"))
 }
 

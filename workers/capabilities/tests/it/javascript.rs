@@ -24,7 +24,9 @@ async fn run(code: &str) -> Result<Done, Failure> {
     let files = vec![("main.mjs".to_owned(), format!("{prelude}{code}").into_bytes())];
     let plugin = Plugin::new(MANIFEST, files).expect("the manifest is right");
     let inputs = [("text".to_owned(), json!("ä"))].into();
-    Host::new("/nonexistent").run(&plugin, Run { inputs, ..Run::default() }, &CancellationToken::new(), &|_| {}).await
+    Host::new("/nonexistent", "/nonexistent")
+        .run(&plugin, Run { inputs, ..Run::default() }, &CancellationToken::new(), &|_| {})
+        .await
 }
 
 async fn output(code: &str) -> Value {

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 fn host() -> Host {
-    Host::new(env!("CARGO_BIN_EXE_native-child"))
+    Host::new(env!("CARGO_BIN_EXE_native-child"), "/nonexistent")
 }
 
 fn plugin(verb: &str) -> Plugin {

@@ -28,7 +28,7 @@ fn plugin(permissions: &str, code: &str) -> Plugin {
 }
 
 fn host() -> Host {
-    Host::new("/nonexistent")
+    Host::new("/nonexistent", "/nonexistent")
 }
 
 fn run_of(inputs: Value) -> Run {
