@@ -1,8 +1,10 @@
 //! The command line, as data.
 
+mod keys;
 mod mission;
 mod plugin;
 
+pub use keys::{Keys, Purpose, Whose};
 pub use mission::Mission;
 pub use plugin::{Language, Plugin, PluginRun};
 
@@ -62,6 +64,9 @@ pub enum Command {
     /// Verbs: what they are, and run by hand.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Who signs plugins, and whose signature is taken.
+    #[command(subcommand)]
+    Keys(Keys),
     /// What could not be processed: stuck missions, records of the log that are no events.
     #[command(subcommand)]
     Dead(Dead),

@@ -8,6 +8,7 @@ mod dead;
 mod deliver;
 mod doctor;
 mod follow;
+mod keys;
 mod logs;
 mod plugin;
 mod replay;
@@ -37,6 +38,7 @@ pub async fn run(cli: Cli) -> Result<Code, Error> {
         Command::Mission(asked) => mission::run(&settings, asked, json).await,
         Command::Replay(asked) => replay::run(&settings, asked, json).await,
         Command::Plugin(asked) => plugin::run(&settings, asked, json).await,
+        Command::Keys(asked) => keys::run(&settings, asked, json),
         Command::Dead(asked) => dead::run(&settings, asked, json).await,
         Command::Logs(asked) => logs::run(&settings, &asked, json).await,
         Command::Setup(asked) => setup::run(&settings, &asked, json).await,
@@ -44,6 +46,12 @@ pub async fn run(cli: Cli) -> Result<Code, Error> {
         Command::Config => config::run(&settings, json),
         Command::Doctor => doctor::run(&settings, json).await,
     }
+}
+
+/// When something was done that only this machine keeps.
+#[expect(clippy::disallowed_methods, reason = "the edge: a person did it now")]
+fn now() -> schemas::Time {
+    jiff::Timestamp::now().into()
 }
 
 /// Ctrl-C, or the system that wants the program to end.

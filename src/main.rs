@@ -9,6 +9,7 @@ mod config;
 mod exit;
 mod home;
 mod host;
+mod keyring;
 mod mission;
 mod progress;
 mod rendezvous;

@@ -23,6 +23,17 @@ pub enum Plugin {
     },
     /// Lock the packages that `requirements.txt` asks for: exact versions, with their hashes.
     Lock { dir: PathBuf },
+    /// Sign a plugin's folder, as the publisher that its manifest names.
+    Sign { dir: PathBuf },
+    /// Is a folder or an archive what somebody known signed?
+    Verify { path: PathBuf },
+    /// Sign a plugin and make one file of it, for others.
+    Pack {
+        dir: PathBuf,
+        /// The file [default: ./count-words-1.0.0.tar.gz]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Try out a plugin's folder: its manifest, its own tests and its examples, in the sandbox.
     Test { dir: PathBuf },
 }

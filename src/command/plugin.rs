@@ -1,6 +1,7 @@
 //! `stage7 plugin …`: verbs, what they are, and run by hand.
 
 mod develop;
+mod publish;
 
 use super::{
     Signals,
@@ -60,6 +61,9 @@ pub async fn run(config: &Config, asked: Plugin, json: bool) -> Result<Code, Err
         Plugin::Run(asked) => by_hand(config, asked, json).await,
         Plugin::Init { name, runtime, dir } => develop::begin(&name, runtime, dir, json),
         Plugin::Lock { dir } => develop::lock(config, &dir, json).await,
+        Plugin::Sign { dir } => publish::sign(config, &dir, json),
+        Plugin::Verify { path } => publish::verify(config, &path, json),
+        Plugin::Pack { dir, out } => publish::pack(config, &dir, out, json),
         Plugin::Test { dir } => develop::test(config, &dir, json).await,
     }
 }

@@ -39,15 +39,15 @@ pub fn begin(name: &str, language: Language, dir: Option<PathBuf>, json: bool) -
 }
 
 pub async fn test(config: &Config, dir: &Path, json: bool) -> Result<Code, Error> {
-    let plugin = match package::read(dir) {
-        Ok(plugin) => plugin,
+    let plugin = match package::open(dir) {
+        Ok(package) => package.plugin,
         Err(Package::Faults(faults)) if json => {
             let one = |fault: &capabilities::manifest::Located| json!({"line": fault.line, "column": fault.column, "at": fault.fault.at, "message": fault.fault.message});
             say(&json!({"part": "manifest", "ok": false, "faults": faults.iter().map(one).collect::<Vec<_>>()}));
             return Ok(Code::Failed);
         }
         Err(error @ Package::Io(..)) => return Err(Error::from(anyhow!(error))),
-        Err(error) => return Err(Error::failed(error.to_string())),
+        Err(error) => return Err(Error::failed(format!("{}: {error}", dir.display()))),
     };
     told("manifest", &Ok(()), json);
     let wrong = AtomicUsize::new(0);

@@ -22,6 +22,7 @@ pub mod runtime;
 pub mod sandbox;
 pub mod scaffold;
 mod seccomp;
+pub mod signature;
 
 pub use effect::Capabilities;
 pub use environment::folder as packages;

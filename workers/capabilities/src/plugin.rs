@@ -2,14 +2,14 @@
 
 use crate::{
     environment,
-    manifest::{Located, Source},
+    manifest::{self, Located, Source},
 };
 use jsonschema::Validator;
 use plugins::Shipped;
 use schemas::{
     Fault,
     manifest::{Manifest, Runtime},
-    value::{Value, Values},
+    value::{Value, Values, sha256},
 };
 
 /// One version of one plugin, ready to be run.
@@ -20,6 +20,8 @@ pub struct Plugin {
     pub(crate) input: Validator,
     pub(crate) output: Validator,
     pub(crate) code: Code,
+    /// SHA-256 of the text of its `plugin.toml`.
+    text: String,
 }
 
 /// Files by path inside the plugin's folder.
@@ -41,10 +43,10 @@ impl Plugin {
     /// Everything that is wrong with it, each with its place.
     pub fn new(manifest: &str, files: Files) -> Result<Self, Vec<Located>> {
         let source = Source::new(manifest)?;
-        Self::of(source.manifest()?, files).map_err(|faults| source.locate(faults))
+        Self::of(source.manifest()?, sha256(manifest.as_bytes()), files).map_err(|faults| source.locate(faults))
     }
 
-    fn of(manifest: Manifest, files: Files) -> Result<Self, Vec<Fault>> {
+    fn of(manifest: Manifest, text: String, files: Files) -> Result<Self, Vec<Fault>> {
         let code = match manifest.runtime {
             Runtime::Agent => Code::Interface,
             Runtime::Native => plugins::native(&manifest.name).map(Code::Native).ok_or_else(|| {
@@ -68,7 +70,7 @@ impl Plugin {
         let compile =
             |schema, at: &str| jsonschema::validator_for(schema).map_err(|e| vec![Fault::new(at, e.to_string())]);
         let (input, output) = (compile(&manifest.input, "/input")?, compile(&manifest.output, "/output")?);
-        Ok(Self { manifest, input, output, code })
+        Ok(Self { manifest, input, output, code, text })
     }
 
     /// Does it run in the binary, without a sandbox?
@@ -81,21 +83,45 @@ impl Plugin {
         matches!(self.code, Code::Interface)
     }
 
-    /// SHA-256 over the manifest and every file, lower-case hex.
-    pub fn digest(&self) -> String {
-        let mut all = serde_json::to_vec(&self.manifest).expect("a manifest is plain data");
-        if let Code::Files(files) = &self.code {
-            for (path, bytes) in files {
-                all.extend_from_slice(format!("\n{path} {}", schemas::value::sha256(bytes)).as_bytes());
-            }
+    /// What it is, to the byte, as text: its manifest in canonical form, and every file, each by its
+    /// SHA-256. This is what is signed.
+    pub fn statement(&self) -> String {
+        let manifest = serde_json::to_value(&self.manifest).expect("a manifest is plain data");
+        let mut all = format!("stage7 plugin 1\nmanifest {}\n", sha256(canonical(&manifest).as_bytes()));
+        let mut files = vec![(manifest::FILE, self.text.clone())];
+        if let Code::Files(code) = &self.code {
+            files.extend(code.iter().map(|(path, bytes)| (path.as_str(), sha256(bytes))));
         }
-        schemas::value::sha256(&all)
+        files.sort_unstable();
+        files.iter().for_each(|(path, hash)| all.push_str(&format!("file {hash} {path}\n")));
+        all
+    }
+
+    /// SHA-256 of its statement, lower-case hex: one name for one plugin, to the byte.
+    pub fn digest(&self) -> String {
+        sha256(self.statement().as_bytes())
     }
 
     /// May a run with these inputs read this file?
     pub fn may_read(&self, inputs: &Values, path: &str) -> bool {
         let files = &self.manifest.permissions.files;
         files.read_all || files.read.iter().any(|name| inputs.get(name).and_then(Value::as_str) == Some(path))
+    }
+}
+
+/// JSON with the names of every object in order, and no spaces.
+fn canonical(value: &Value) -> String {
+    let joined = |parts: Vec<String>| parts.join(",");
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_unstable_by_key(|(name, _)| name.as_str());
+            let field =
+                |(name, value): &(&String, &Value)| format!("{}:{}", Value::from(name.as_str()), canonical(value));
+            format!("{{{}}}", joined(fields.iter().map(field).collect()))
+        }
+        Value::Array(items) => format!("[{}]", joined(items.iter().map(canonical).collect())),
+        _ => value.to_string(),
     }
 }
 

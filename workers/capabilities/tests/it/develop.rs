@@ -6,7 +6,7 @@ use std::{fs, path::Path, sync::Mutex};
 
 /// Every part and what is wrong with it, and the lines.
 async fn tried(folder: &Path) -> (Vec<(String, Result<(), String>)>, Vec<String>) {
-    let plugin = package::read(folder).expect("it is a plugin");
+    let plugin = package::open(folder).expect("it is a plugin").plugin;
     let (parts, lines) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let told = |heard: Told<'_>| match heard {
         Told::Line(line) => lines.lock().expect("not poisoned").push(line.to_owned()),
