@@ -38,7 +38,7 @@ pub async fn run(cli: Cli) -> Result<Code, Error> {
         Command::Mission(asked) => mission::run(&settings, asked, json).await,
         Command::Replay(asked) => replay::run(&settings, asked, json).await,
         Command::Plugin(asked) => plugin::run(&settings, asked, json).await,
-        Command::Keys(asked) => keys::run(&settings, asked, json),
+        Command::Keys(asked) => keys::run(&settings, asked, json).await,
         Command::Dead(asked) => dead::run(&settings, asked, json).await,
         Command::Logs(asked) => logs::run(&settings, &asked, json).await,
         Command::Setup(asked) => setup::run(&settings, &asked, json).await,

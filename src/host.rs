@@ -10,11 +10,13 @@ pub use worker::Worker;
 use crate::{
     config::Config,
     exit,
+    keyring::Keyring,
     rendezvous::{self, Lock, Up},
 };
 use anyhow::Context;
 use nats::{
     connect::{self, connect},
+    jetstream::JetStream,
     key::{Ring, TENANT},
     server::{Managed, Options, find},
     setup,
@@ -77,6 +79,14 @@ impl Host {
                 nkey_seed: ring.seed(TENANT).context("the key of the tenant")?.reveal().into(),
                 host,
             };
+            // Before anybody runs a plugin: a key may have been revoked while nothing ran.
+            let keys = Keyring::open(&config.data)?;
+            if let Ok(door) = ring.seed("door")
+                && !keys.entries.is_empty()
+            {
+                let door = connect(&url, "door", door).await.context("the key of the door")?;
+                post_office::know(&JetStream::new(door), &keys.words()?).await?;
+            }
             let mut workers = Workers::start(&Worker::ALL, config, &url, &ring)?;
             up.write(&config.data).with_context(|| format!("up.json in {}", config.data.display()))?;
             if let Some(server) = &server {

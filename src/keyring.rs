@@ -3,16 +3,19 @@
 //! `keys/plugins/keys.json` lists them; `{fingerprint}.pub.pem` and, where this is whose it is,
 //! `{fingerprint}.pem` lie beside it.
 
+use crate::client::{self, Client};
 use anyhow::{Context, bail, ensure};
 use capabilities::signature::{Known, PrivateKey, PublicKey};
 use schemas::Time;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::{
     fs, io,
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
+use streams::registry::market::Trusted;
 use tempfile::NamedTempFile;
 
 /// Who signs what somebody adds by hand.
@@ -76,6 +79,17 @@ impl Keyring {
             Ok(Known { publisher: entry.publisher.clone(), key, is_revoked })
         };
         self.entries.iter().map(known).collect()
+    }
+
+    /// The same, as the registry says it: fingerprint, whose, revoked.
+    ///
+    /// # Errors
+    /// A key of the list is gone or broken.
+    pub fn words(&self) -> anyhow::Result<Vec<(String, Trusted, bool)>> {
+        let word = |Known { publisher, key, is_revoked }: Known| {
+            (key.fingerprint(), Trusted { publisher, key: key.to_pem() }, is_revoked)
+        };
+        Ok(self.known()?.into_iter().map(word).collect())
     }
 
     /// A publisher's first key.
@@ -221,6 +235,27 @@ impl Keyring {
         };
         written().with_context(|| path.display().to_string())
     }
+}
+
+/// Tells what runs which signatures are taken here, and which are not any more.
+///
+/// # Errors
+/// Nobody answers. A key that the other side refuses is no matter: it knows better.
+pub async fn told(ring: &Keyring, client: &Client) -> anyhow::Result<()> {
+    for (fingerprint, Trusted { publisher, key }, is_revoked) in ring.words()? {
+        let trust = json!({"fingerprint": fingerprint, "publisher": publisher, "key": key});
+        let told = match is_revoked {
+            true => client.order("key.revoke", &json!({"fingerprint": fingerprint})).await,
+            false => client.order("key.trust", &trust).await,
+        };
+        match told {
+            Err(client::Error::Refused(refusal)) => {
+                tracing::debug!(fingerprint, code = refusal.error.code, "a key was refused");
+            }
+            told => drop(told.context("telling which keys count")?),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -40,12 +40,37 @@ pub async fn publish(
     key: Option<&str>,
     data: &impl Serialize,
 ) -> Result<(), AppendError> {
+    word(log, writer, kind, key, data, true).await
+}
+
+/// The same, though the last one is equal: something else was said in between, on another subject.
+///
+/// # Errors
+/// The log refused.
+pub async fn say(
+    log: &JetStream,
+    writer: Writer,
+    kind: &str,
+    key: Option<&str>,
+    data: &impl Serialize,
+) -> Result<(), AppendError> {
+    word(log, writer, kind, key, data, false).await
+}
+
+async fn word(
+    log: &JetStream,
+    writer: Writer,
+    kind: &str,
+    key: Option<&str>,
+    data: &impl Serialize,
+    unless_equal: bool,
+) -> Result<(), AppendError> {
     let data = serde_json::to_vec(data).map_err(|e| AppendError::Refused(e.to_string()))?;
     let filter = subject::registry(writer, kind, key);
     loop {
         let said = async {
             let last = log.last_from("REGISTRY", &filter).await.map_err(|e| AppendError::Unknown(e.to_string()))?;
-            if last.as_ref().is_some_and(|record| record.payload == data) {
+            if unless_equal && last.as_ref().is_some_and(|record| record.payload == data) {
                 return Ok(());
             }
             let last = last.map_or(0, |record| record.seq);

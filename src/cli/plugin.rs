@@ -6,11 +6,38 @@ use std::{path::PathBuf, time::Duration};
 #[derive(Debug, Subcommand)]
 pub enum Plugin {
     /// All verbs.
-    List,
+    List {
+        /// Only those of this runtime (native, python, javascript, agent).
+        #[arg(long = "type", value_name = "T")]
+        runtime: Option<String>,
+        /// Only those whose name or description holds all of these words.
+        #[arg(long, value_name = "WORDS")]
+        search: Option<String>,
+    },
     /// One verb with its schemas.
     Show { verb: String },
     /// Run a verb by hand: a mission of one step.
     Run(PluginRun),
+    /// Add a plugin: a folder, which is signed, or an archive that somebody known has signed.
+    Add { path: PathBuf },
+    /// Take away a version, or all of them.
+    Remove {
+        verb: String,
+        #[arg(value_name = "VERSION")]
+        which: Option<String>,
+    },
+    /// Let a verb be planned and run again.
+    Enable { verb: String },
+    /// Let a verb be neither planned nor run.
+    Disable { verb: String },
+    /// Have new missions use this version; without one, the newest again.
+    Pin {
+        verb: String,
+        #[arg(value_name = "VERSION")]
+        which: Option<String>,
+    },
+    /// Have new missions use the version before.
+    Rollback { verb: String },
     /// Begin a plugin: a folder that passes `stage7 plugin test`.
     Init {
         /// The verb, as COUNT_WORDS.

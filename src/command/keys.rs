@@ -4,7 +4,8 @@ use crate::{
     cli::{Keys, Purpose, Whose},
     config::Config,
     exit::{Code, Error},
-    keyring::{Entry, Keyring},
+    home,
+    keyring::{self, Entry, Keyring},
     progress::{clean, out, say},
 };
 use anyhow::Context;
@@ -12,7 +13,7 @@ use schemas::Time;
 use serde_json::json;
 use std::fs;
 
-pub fn run(config: &Config, asked: Keys, json: bool) -> Result<Code, Error> {
+pub async fn run(config: &Config, asked: Keys, json: bool) -> Result<Code, Error> {
     let mut ring = Keyring::open(&config.data)?;
     let now = super::now();
     let usage = |error: anyhow::Error| Error::usage(format!("{error:#}"));
@@ -31,6 +32,10 @@ pub fn run(config: &Config, asked: Keys, json: bool) -> Result<Code, Error> {
         }
         Keys::List { purpose: Purpose::Plugins } => ring.entries,
     };
+    // What runs hears of it now; what does not, when it starts.
+    if let Ok(home) = home::find(config, &|_| {}).await {
+        keyring::told(&Keyring::open(&config.data)?, &home.client).await?;
+    }
     shown.iter().for_each(|entry| show(entry, json));
     Ok(Code::Completed)
 }

@@ -1,6 +1,7 @@
 //! `stage7 plugin …`: verbs, what they are, and run by hand.
 
 mod develop;
+mod market;
 mod publish;
 
 use super::{
@@ -18,6 +19,7 @@ use crate::{
     progress::{clean, err, out, say},
 };
 use futures::StreamExt;
+use market::Deed;
 use schemas::{
     Value,
     goal::{Goal, Kind},
@@ -34,12 +36,13 @@ const STEP: &str = "run";
 
 pub async fn run(config: &Config, asked: Plugin, json: bool) -> Result<Code, Error> {
     match asked {
-        Plugin::List => {
+        Plugin::List { runtime, search } => {
             let all = match running(config, json).await {
                 Some(home) => home.client.read(&json!({"plugins": true})).await?["plugins"].take(),
                 None => shipped(config).await.iter().map(short).collect(),
             };
-            for plugin in all.as_array().into_iter().flatten() {
+            let wanted = |plugin: &&Value| is_wanted(plugin, runtime.as_deref(), search.as_deref());
+            for plugin in all.as_array().into_iter().flatten().filter(wanted) {
                 match json {
                     true => say(plugin),
                     false => out!("{}", line(plugin)),
@@ -59,6 +62,12 @@ pub async fn run(config: &Config, asked: Plugin, json: bool) -> Result<Code, Err
             Ok(Code::Completed)
         }
         Plugin::Run(asked) => by_hand(config, asked, json).await,
+        Plugin::Add { path } => market::add(config, &path, json).await,
+        Plugin::Remove { verb, which } => market::change(config, &verb, Deed::Remove(which), json).await,
+        Plugin::Enable { verb } => market::change(config, &verb, Deed::Enable, json).await,
+        Plugin::Disable { verb } => market::change(config, &verb, Deed::Disable, json).await,
+        Plugin::Pin { verb, which } => market::change(config, &verb, Deed::Pin(which), json).await,
+        Plugin::Rollback { verb } => market::change(config, &verb, Deed::Rollback, json).await,
         Plugin::Init { name, runtime, dir } => develop::begin(&name, runtime, dir, json),
         Plugin::Lock { dir } => develop::lock(config, &dir, json).await,
         Plugin::Sign { dir } => publish::sign(config, &dir, json),
@@ -66,6 +75,13 @@ pub async fn run(config: &Config, asked: Plugin, json: bool) -> Result<Code, Err
         Plugin::Pack { dir, out } => publish::pack(config, &dir, out, json),
         Plugin::Test { dir } => develop::test(config, &dir, json).await,
     }
+}
+
+fn is_wanted(plugin: &Value, runtime: Option<&str>, search: Option<&str>) -> bool {
+    let text = |field: &str| plugin[field].as_str().unwrap_or_default().to_lowercase();
+    let about = format!("{} {}", text("verb"), text("description"));
+    let found = |words: &str| words.to_lowercase().split_whitespace().all(|word| about.contains(word));
+    runtime.is_none_or(|runtime| plugin["type"] == runtime) && search.is_none_or(found)
 }
 
 /// Who can be asked, if anybody runs.

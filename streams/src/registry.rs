@@ -4,6 +4,8 @@
 //! counts. So nobody plans with half a catalogue while a worker starts, and a verb that a worker
 //! no longer has disappears.
 
+pub mod market;
+
 use crate::{
     record::{Record, encode_header},
     subject,
@@ -32,8 +34,10 @@ const BRINGERS: [Writer; 2] = [Writer::Agent, Writer::Capability];
 #[serde(rename_all = "lowercase")]
 pub enum State {
     Enabled,
-    /// The machine lacks something that it needs.
+    /// The machine lacks something that it needs, or nobody vouches for it any more.
     Unavailable,
+    /// Somebody switched it off.
+    Disabled,
 }
 
 /// A verb, and whether it can be used: the data of `plugin.registered`.

@@ -24,6 +24,7 @@ mod ledger;
 mod log;
 mod logs;
 mod long;
+mod market;
 mod model;
 mod openai;
 mod plan;

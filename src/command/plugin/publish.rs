@@ -31,7 +31,7 @@ pub fn verify(config: &Config, path: &Path, json: bool) -> Result<Code, Error> {
     let known = Keyring::open(&config.data)?.known()?;
     let (manifest, statement) = (&package.plugin.manifest, package.plugin.statement());
     signature::verify(&manifest.publisher, &statement, package.signature.as_ref(), &known)
-        .map_err(|why| Error::refused(format!("{} {}: {why}", manifest.name, manifest.version)))?;
+        .map_err(|why| told_refused(&package, &why))?;
     told(&package, &format!("is what `{}` signed", manifest.publisher), json);
     Ok(Code::Completed)
 }
@@ -68,6 +68,11 @@ pub fn opened(path: &Path) -> Result<Package, Error> {
         package::Error::Io(..) => Error::from(anyhow!(error)),
         error => Error::failed(format!("{}: {error}", path.display())),
     })
+}
+
+pub fn told_refused(package: &Package, why: &signature::Refused) -> Error {
+    let manifest = &package.plugin.manifest;
+    Error::refused(format!("{} {}: {why}", manifest.name, manifest.version))
 }
 
 fn told(package: &Package, what: &str, json: bool) {

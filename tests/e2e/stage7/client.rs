@@ -94,6 +94,12 @@ impl Stage7 {
         Log::of_lines(&self.cli(&["mission", "export", mission]).code(0).stdout)
     }
 
+    /// What a command shows, once it is so.
+    #[track_caller]
+    pub fn until_shown(&self, args: &[&str], holds: impl Fn(&Value) -> bool) -> Value {
+        eventually(&format!("{args:?}"), || self.logs(), || Some(self.cli(args).code(0).line()).filter(&holds))
+    }
+
     /// The mission once it is so.
     #[track_caller]
     pub fn until(&self, user: &User, mission: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {

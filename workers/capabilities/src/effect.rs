@@ -1,9 +1,12 @@
 //! Where a plugin run meets the log: what the request refers to is fetched, the plugin runs, what
 //! it made is put away.
 
-use crate::{Host, Plugin, runtime::Failure};
+use crate::{Host, Plugin, runtime::Failure, shelf::Shelf};
 use async_trait::async_trait;
-use nats::effect::{Answer, Context, Effect};
+use nats::{
+    effect::{Answer, Context, Effect},
+    jetstream::JetStream,
+};
 use plugins::{Done, File, Run};
 use schemas::{
     Class, Event, Fact, Writer,
@@ -11,7 +14,7 @@ use schemas::{
     capability::{PluginCompleted, PluginFailed, PluginStarted},
     value::{self, Blob, Form, Ref, Values},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::{sync::mpsc, time::Instant};
 
 /// Files a run may have brought to it, in bytes.
@@ -19,29 +22,24 @@ const MOST_BYTES: u64 = 256 << 20;
 
 /// All plugins of this instance, and the places where they run.
 pub struct Capabilities {
-    plugins: BTreeMap<String, Plugin>,
-    host: Host,
+    shelf: Arc<Shelf>,
+    host: Arc<Host>,
+    log: JetStream,
     parallel: usize,
 }
 
 impl Capabilities {
-    pub fn new(plugins: Vec<Plugin>, host: Host, parallel: usize) -> Self {
-        Self {
-            plugins: plugins.into_iter().map(|plugin| (plugin.manifest.name.clone(), plugin)).collect(),
-            host,
-            parallel,
-        }
+    pub fn new(shelf: Arc<Shelf>, host: Arc<Host>, log: JetStream, parallel: usize) -> Self {
+        Self { shelf, host, log, parallel }
     }
 
     async fn run(&self, request: &Event, asked: &PluginRequested, context: &Context) -> Result<Done, Failure> {
-        let Some(plugin) = self.plugins.get(&asked.verb) else {
-            return Err(Failure::new(Class::Permanent, format!("there is no plugin for `{}`", asked.verb)));
-        };
-        if plugin.manifest.version != asked.version {
-            let message =
-                format!("{} is here in version {}, not in {}", asked.verb, plugin.manifest.version, asked.version);
-            return Err(Failure::new(Class::Permanent, message));
+        if !self.shelf.shipped(&asked.verb).is_some_and(|plugin| plugin.is_native()) {
+            // What people said up to now counts, whether it was heard or not.
+            let refreshed = self.shelf.refresh(&self.log).await;
+            refreshed.map_err(|error| Failure::new(Class::Transient, error.to_string()))?;
         }
+        let plugin = &*self.shelf.take(&asked.verb, &asked.version)?;
         let inputs = inputs(request, asked, plugin, context).await?;
         let files = files(request, asked, plugin, &inputs, context).await?;
         if !plugin.is_native() {
@@ -82,7 +80,7 @@ impl Effect for Capabilities {
 
     /// A native verb without side effects, run in a thread: over before the log could have answered.
     fn is_pure(&self, request: &Event) -> bool {
-        let plugin = asked(request).and_then(|asked| self.plugins.get(&asked.verb));
+        let plugin = asked(request).and_then(|asked| self.shelf.shipped(&asked.verb));
         plugin.is_some_and(|plugin| plugin.is_native() && plugin.manifest.pure && !plugin.manifest.own_process)
     }
 

@@ -1,6 +1,7 @@
 //! Capabilities: the plugins, and the places where they run.
 //!
-//! Consumes: `plugin.requested` of any requester (group `plugin-runs`). \
+//! Consumes: `plugin.requested` of any requester (group `plugin-runs`); what people say about plugins and
+//! their publishers' keys (`stage7.registry.user.>`). \
 //! Emits: `capability.plugin.started` of sandboxed runs; as answers `capability.plugin.completed` and
 //! `capability.plugin.failed`; in the registry `plugin.registered` and `plugin.listed`. \
 //! Decides: nothing. \
@@ -22,6 +23,7 @@ pub mod runtime;
 pub mod sandbox;
 pub mod scaffold;
 mod seccomp;
+mod shelf;
 pub mod signature;
 
 pub use effect::Capabilities;
@@ -29,14 +31,22 @@ pub use environment::folder as packages;
 pub use plugin::{Plugin, shipped};
 pub use runtime::{Failure, Host, State};
 
+use futures::{FutureExt, StreamExt};
 use nats::{
     jetstream::JetStream,
-    log::{AppendError, ReadError},
+    log::{AppendError, Log, ReadError},
 };
 use schemas::Writer;
-use std::{path::PathBuf, sync::Arc};
+use shelf::Shelf;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use streams::registry;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+/// What people say about plugins and their publishers.
+const SAID: &str = "stage7.registry.user.>";
+/// Between two tries of what the log did not answer.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// How the worker is run.
 #[derive(Debug, Clone)]
@@ -65,27 +75,45 @@ pub enum Error {
     Register(#[from] AppendError),
 }
 
-/// Registers the shipped verbs and runs plugins until `stop`.
+/// Registers its verbs and runs plugins until `stop`; what people say about plugins is heeded as it
+/// comes.
 ///
 /// # Errors
 /// When the registry or the consumer refuses.
 pub async fn run(log: JetStream, config: Config, worker_version: String, stop: CancellationToken) -> Result<(), Error> {
-    let host = config.host();
-    let plugins: Vec<Plugin> = shipped().into_iter().filter(|plugin| !plugin.is_agents()).collect();
-    nats::registry::announce(&log, Writer::Capability, &registered(&plugins, &host).await).await?;
-    let capabilities = Capabilities::new(plugins, host, config.parallel);
+    let host = Arc::new(config.host());
+    let shelf = Arc::new(Shelf::new(shipped().into_iter().filter(|plugin| !plugin.is_agents()).collect()));
+    // Listened to before it is read: nothing falls between.
+    let mut said = log.overhear(SAID).await?;
+    shelf.refresh(&log).await?;
+    nats::registry::announce(&log, Writer::Capability, &shelf.registered(&host).await).await?;
+    let heed = {
+        let (log, shelf, host) = (log.clone(), Arc::clone(&shelf), Arc::clone(&host));
+        async move {
+            while said.next().await.is_some() {
+                while said.next().now_or_never().flatten().is_some() {}
+                while let Err(error) = heeded(&log, &shelf, &host).await {
+                    tracing::warn!(%error, "what was said about plugins can't be read: trying again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    };
+    tokio::spawn(stop.clone().run_until_cancelled_owned(heed).in_current_span());
+    let capabilities = Capabilities::new(shelf, host, log.clone(), config.parallel);
     Ok(nats::effect::run(Arc::new(log), Arc::new(capabilities), worker_version, stop).await?)
+}
+
+async fn heeded(log: &JetStream, shelf: &Shelf, host: &Host) -> Result<(), Error> {
+    shelf.refresh(log).await?;
+    Ok(nats::registry::announce(log, Writer::Capability, &shelf.registered(host).await).await?)
 }
 
 /// What the registry is to say of each plugin.
 pub async fn registered(plugins: &[Plugin], host: &Host) -> Vec<registry::Plugin> {
     let mut all = Vec::new();
     for plugin in plugins {
-        let (state, reason) = match host.state(plugin).await {
-            State::Enabled => (registry::State::Enabled, None),
-            State::Unavailable(reason) => (registry::State::Unavailable, Some(reason)),
-        };
-        all.push(registry::Plugin { verb: plugin.manifest.verb(), digest: plugin.digest(), state, reason });
+        all.push(shelf::entry(plugin, host).await);
     }
     all
 }

@@ -11,6 +11,7 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use tar::{Archive, EntryType, Header};
 
@@ -26,7 +27,7 @@ const LEFT_OUT: [&str; 2] = ["__pycache__", "node_modules"];
 /// A plugin and who vouches for it.
 #[derive(Debug)]
 pub struct Package {
-    pub plugin: Plugin,
+    pub plugin: Arc<Plugin>,
     pub signature: Option<Signature>,
     /// The text of its `plugin.toml`.
     manifest: String,
@@ -117,7 +118,7 @@ impl Package {
         let signature = signed.map(|bytes| serde_json::from_slice(&bytes).map_err(Error::Signature)).transpose()?;
         files.sort();
         let plugin = Plugin::new(&manifest, files).map_err(Error::Faults)?;
-        Ok(Self { plugin, signature, manifest })
+        Ok(Self { plugin: Arc::new(plugin), signature, manifest })
     }
 
     /// The same bytes for the same plugin, whenever and wherever it is packed.

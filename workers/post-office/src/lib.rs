@@ -3,7 +3,8 @@
 //!
 //! Consumes: requests on `stage7.submit|user|command|read|put|get.{tenant}…`; any number of instances share
 //! them. \
-//! Emits: `user` words of missions; goals on `stage7.goal.{tenant}`. \
+//! Emits: `user` words of missions, and of the registry (plugins and their publishers' keys); goals on
+//! `stage7.goal.{tenant}`. \
 //! Decides: whether a request is well formed and makes sense now; nothing about a mission. \
 //! Effects: files in and out of `ARTIFACTS`; lists, searches, archiving and imports are asked of the
 //! librarian. \
@@ -12,6 +13,7 @@
 
 mod command;
 mod file;
+mod market;
 mod mission;
 mod query;
 mod read;
@@ -42,6 +44,8 @@ pub async fn run(log: JetStream, stop: CancellationToken) -> Result<(), service:
     let door = Arc::new(Door { log: log.clone(), registry: Mutex::default(), shelf: Shelf::default() });
     service::serve(&log, door, stop).await
 }
+
+pub use market::know;
 
 struct Door {
     log: JetStream,
@@ -84,6 +88,9 @@ impl Door {
             }
             ["command", whose, "mission", what] => {
                 query::order(&self.log, &tenant(whose)?, what, &request.payload).await.map(json)
+            }
+            ["command", whose, noun @ ("plugin" | "key"), verb] => {
+                market::order(self, &tenant(whose)?, &format!("{noun}.{verb}"), &request.payload).await.map(json)
             }
             ["put", whose, sha256, n] => {
                 file::put(&self.log, &tenant(whose)?, sha256, n, &request.payload).await.map(json)

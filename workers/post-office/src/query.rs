@@ -1,6 +1,6 @@
 //! Questions that are not about one mission: lists and searches, plugins, refused goals.
 
-use crate::{Door, read::GoalName, unread};
+use crate::{Door, market, read::GoalName, unread};
 use bytes::Bytes;
 use nats::{jetstream::JetStream, service::ask};
 use schemas::{Fault, Tenant, Value};
@@ -76,6 +76,10 @@ pub async fn plugin(door: &Door, verb: &str) -> Result<Value, Refusal> {
         return Err(Refusal::of_faults("unknown_plugin", vec![fault]));
     };
     let mut whole = short(plugin);
+    let market = market::read(&door.log).await?;
+    if !market.versions(verb).is_empty() {
+        whole["added"] = market::versions(&market, verb);
+    }
     whole["digest"] = json!(plugin.digest);
     for field in ["input", "output", "literal", "files", "roles", "pure"] {
         whole[field] = json!(plugin.verb)[field].take();

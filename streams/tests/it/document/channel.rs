@@ -6,9 +6,12 @@ use schemas::{
     fact::{Ending, WORDS, Word},
 };
 use serde_json::{Map, json};
-use streams::topology::{
-    STREAMS,
-    access::{TENANT_REQUESTS, TENANT_STREAMS},
+use streams::{
+    registry::market,
+    topology::{
+        STREAMS,
+        access::{TENANT_REQUESTS, TENANT_STREAMS},
+    },
 };
 
 /// Every word that a worker of today may say, writer by writer.
@@ -94,6 +97,14 @@ pub fn others() -> Vec<Other> {
             "stream",
         ),
         other(
+            "registry.market",
+            "stage7.registry.user.{noun}.{verb}.{key}",
+            "What people say about plugins and their publishers: of a key by its fingerprint, of a version by its digest, of a verb by its name.",
+            &market::KINDS,
+            &[],
+            "stream",
+        ),
+        other(
             "artifact",
             "stage7.artifact.{tenant}.{sha256}.{chunk}",
             "Files and long values in write-once chunks of 128 KiB.",
@@ -144,7 +155,7 @@ pub fn others() -> Vec<Other> {
         other(
             "command",
             "stage7.command.{tenant}.{noun}.{verb}",
-            "Where a mission lies: `mission.archive` and `mission.import`.",
+            "Where a mission lies: `mission.archive`, `mission.import`. Which plugins there are: `plugin.add`, `.remove`, `.enable`, `.disable`, `.pin`, `.rollback`. Whose signature counts: `key.trust`, `key.revoke`.",
             &["order"],
             &["done", "refusal"],
             "request",
@@ -258,6 +269,7 @@ pub fn parameters() -> Value {
         "noun": {"description": "What a word is about"},
         "sha256": {"description": "Hash of the whole file, lower-case hexadecimal"},
         "chunk": {"description": "Which 128 KiB of it, from 0"},
+        "key": {"description": "What it is about: a key's fingerprint, a version's digest, or a verb"},
         "measure": {"description": "What was measured; may have several tokens"},
         "word": {"description": "writer.noun.verb, with the ending that an answer or a step has"},
         "topic": {"description": "llm.{call} or plugin.{run}"},

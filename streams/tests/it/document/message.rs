@@ -14,7 +14,10 @@ use serde_json::{Map, json};
 use streams::{
     archive::{self, Archived},
     record::Record,
-    registry::{self, LISTED, Listed, REGISTERED},
+    registry::{
+        self, LISTED, Listed, REGISTERED,
+        market::{self, Added, Pinned, Trusted},
+    },
     submission::{REFUSED, Refusal, Refused},
 };
 
@@ -131,6 +134,16 @@ fn others() -> Vec<(&'static str, Value)> {
         goal_event: GoalEvent { source: "/me".into(), id: "1".into() },
         fence: 1_240,
     };
+    let added = Added {
+        verb: "COUNT_WORDS".into(),
+        version: "1.0.0".into(),
+        publisher: "local".into(),
+        digest: sha256(b"statement"),
+        sha256: sha256(b"package"),
+        size: 2_048,
+        tenant: "default".into(),
+    };
+    let about = |kind: &str, summary: &str| event(kind, &ce_type(kind), summary, "Nothing", &json!({}));
     let timer = json!({"tenant": "default", "mission": mission, "requester": Writer::Agent.as_str(), "timer": mission,
         "at": Time(1_772_442_904_250).to_string(), "traceparent": null});
     vec![
@@ -157,6 +170,40 @@ fn others() -> Vec<(&'static str, Value)> {
                 "All verbs of one writer; only what is on its last list counts.",
                 "Listed",
                 &json!(listed),
+            ),
+        ),
+        (
+            market::TRUSTED,
+            event(
+                market::TRUSTED,
+                &ce_type(market::TRUSTED),
+                "Plugins that are signed with this key are taken.",
+                "Trusted",
+                &json!(Trusted { publisher: "local".into(), key: "-----BEGIN PUBLIC KEY-----\n…".into() }),
+            ),
+        ),
+        (market::REVOKED, about(market::REVOKED, "What this key has signed is not run any more, for good.")),
+        (
+            market::ADDED,
+            event(
+                market::ADDED,
+                &ce_type(market::ADDED),
+                "A version of a plugin; its package lies among the files.",
+                "Added",
+                &json!(added),
+            ),
+        ),
+        (market::REMOVED, about(market::REMOVED, "This version is gone: missions that would run it fail.")),
+        (market::ENABLED, about(market::ENABLED, "The verb may be planned and run again.")),
+        (market::DISABLED, about(market::DISABLED, "The verb is neither planned nor run.")),
+        (
+            market::PINNED,
+            event(
+                market::PINNED,
+                &ce_type(market::PINNED),
+                "New missions get this version; without one, the newest.",
+                "Pinned",
+                &json!(Pinned { version: Some("1.0.0".into()) }),
             ),
         ),
         (
@@ -211,12 +258,14 @@ fn others() -> Vec<(&'static str, Value)> {
         ),
         (
             "order",
-            plain("order", "The mission to archive, or the export to import.", "Order", json!({"mission": mission})),
+            plain(
+                "order",
+                "The mission to archive, the export to import; the verb, version or key that it is about.",
+                "Order",
+                json!({"mission": mission}),
+            ),
         ),
-        (
-            "done",
-            plain("done", "The mission is in the archive.", "Done", json!({"mission": mission, "already": false})),
-        ),
+        ("done", plain("done", "What it came to.", "Done", json!({"mission": mission, "already": false}))),
         (
             "refusal",
             json!({"name": "refusal", "title": "refusal", "summary": "A request that was not granted; the header Stage7-Error holds its code.",

@@ -17,6 +17,7 @@ fn users(channel: &str) -> (&'static [&'static str], &'static [&'static str]) {
         "goal" => (&["person", "door"], &["control"]),
         "refused" => (&["control"], &["person", "door"]),
         "registry.registered" | "registry.listed" => (&["agent", "capability"], &["control", "door"]),
+        "registry.market" => (&["door"], &["capability", "door"]),
         "registry.archived" => (&["librarian"], &["librarian", "control", "door"]),
         "artifact" => (
             &["control", "agent", "brain", "capability", "librarian", "door"],

@@ -104,7 +104,7 @@ fn ours() -> Vec<(&'static str, Value)> {
     let plugin = json!({
         "verb": {"$ref": "#/components/schemas/Verb"},
         "digest": {"type": "string", "description": "SHA-256 over manifest and files, lower-case hex."},
-        "state": {"enum": ["enabled", "unavailable"]},
+        "state": {"enum": ["enabled", "unavailable", "disabled"]},
         "reason": {"type": "string", "description": "Why it cannot be used, and what would help."},
     });
     let archived = json!({"tenant": text(), "mission": id(), "at": text(),
@@ -129,10 +129,12 @@ fn ours() -> Vec<(&'static str, Value)> {
     });
     let order = json!({
         "type": "object",
-        "description": "`{\"mission\"}` for `mission.archive`, `{\"sha256\", \"size\"}` of a stored export for `mission.import`",
+        "description": "`{\"mission\"}` for `mission.archive`, `{\"sha256\", \"size\"}` of a stored export for `mission.import`; \
+            `{\"verb\", \"version\"?}` and the like for plugins, `{\"fingerprint\", …}` for keys",
         "minProperties": 1,
     });
     let done = json!({
+        "verb": text(), "version": {"type": ["string", "null"]}, "fingerprint": text(),
         "mission": id(),
         "already": {"type": "boolean", "description": "It was there before."},
         "events": {"type": "integer", "description": "Of an import: how many it has."},
@@ -154,6 +156,24 @@ fn ours() -> Vec<(&'static str, Value)> {
                 &["tenant", "mission", "archive", "events", "last", "at", "goal_event", "fence"],
             ),
         ),
+        (
+            "Trusted",
+            object(
+                "A publisher's public key, PEM.",
+                json!({"publisher": text(), "key": text()}),
+                &["publisher", "key"],
+            ),
+        ),
+        (
+            "Added",
+            object(
+                "A version of a plugin, and where its package lies.",
+                json!({"verb": text(), "version": text(), "publisher": text(), "digest": text(), "sha256": text(), "size": {"type": "integer", "minimum": 0}, "tenant": text()}),
+                &["verb", "version", "publisher", "digest", "sha256", "size", "tenant"],
+            ),
+        ),
+        ("Pinned", object("The version that new missions get.", json!({"version": text()}), &[])),
+        ("Nothing", object("The subject says it all.", json!({}), &[])),
         ("Listed", object("All verbs of one writer; only what is on its last list counts.", verbs, &["verbs"])),
         (
             "Timer",
@@ -168,7 +188,7 @@ fn ours() -> Vec<(&'static str, Value)> {
         ("Submitted", object("The mission that the goal will be.", submitted, &["mission", "subject"])),
         ("Kept", object("The stored bytes are the ones that were sent.", json!({"ok": {"const": true}}), &["ok"])),
         ("Order", order),
-        ("Done", object("The mission is in the archive.", done, &["mission", "already"])),
+        ("Done", object("What the order came to.", done, &[])),
         ("Question", question),
         ("Answer", json!({"type": "object", "description": "What was asked for."})),
         (

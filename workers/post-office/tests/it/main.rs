@@ -9,5 +9,6 @@
 mod command;
 mod file;
 mod fixture;
+mod market;
 mod read;
 mod submit;
