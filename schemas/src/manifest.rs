@@ -105,7 +105,8 @@ pub struct Example {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Permissions {
-    /// Hosts it may talk to.
+    /// Hosts it may talk to, over TCP: `api.example.org` (ports 443 and 80), `db.example.org:5432`. A name that
+    /// leads to an address of the machine or its network is refused, but for `localhost:PORT`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub network: Vec<String>,
     /// Environment variables it may see.
@@ -233,6 +234,14 @@ impl Manifest {
                 }
             }
         }
+        let network = &self.permissions.network;
+        for (i, host) in network.iter().enumerate().filter(|(_, host)| !is_host(host)) {
+            let right = "name it in full and in lower case, as api.example.org or db.example.org:5432; of the machine itself only localhost:PORT can be granted";
+            found.push(Fault::new(format!("/permissions/network/{i}"), format!("`{host}` is no host: {right}")));
+        }
+        if network.len() > MOST_HOSTS {
+            found.push(Fault::new("/permissions/network", format!("{MOST_HOSTS} hosts are the most")));
+        }
         if !self.permissions.files.written.is_empty() && !self.permissions.files.write {
             found.push(Fault::new("/permissions/files/written", "needs `write = true`"));
         }
@@ -313,6 +322,22 @@ fn fields<'s>(schema: &'s Value, at: &str) -> Vec<&'s str> {
     known
 }
 
+/// Hosts that one plugin may talk to.
+const MOST_HOSTS: usize = 200;
+
+/// `host` or `host:port`; addresses and wildcards are none.
+fn is_host(text: &str) -> bool {
+    let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|n| n > 0) && !port.starts_with(['0', '+']);
+    let is_label = |label: &str| {
+        let inner = label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        (1..=63).contains(&label.len()) && inner && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let is_name = host.len() <= 253 && host.contains('.') && host.split('.').all(is_label);
+    let is_address = host.split('.').next_back().is_some_and(|label| label.chars().all(|c| c.is_ascii_digit()));
+    port.is_none_or(is_port) && (host == "localhost" && port.is_some() || is_name && !is_address)
+}
+
 /// Compiles one side of the interface, or says what is wrong with it.
 fn interface(schema: &Value, at: &str, found: &mut Vec<Fault>) -> Option<Validator> {
     if schema.get("type").and_then(Value::as_str) != Some("object") {
@@ -327,93 +352,4 @@ fn interface(schema: &Value, at: &str, found: &mut Vec<Fault>) -> Option<Validat
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn good() -> Value {
-        json!({
-            "name": "COUNT_WORDS", "version": "1.0.0", "description": "Counts.", "publisher": "stage7",
-            "runtime": "python", "entry": "main.py", "literal": ["text"],
-            "input": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}},
-            "output": {"type": "object", "properties": {"words": {"type": "integer"}}},
-            "examples": [{"description": "one", "inputs": {"text": "a"}, "outputs": {"words": 1}}],
-        })
-    }
-
-    #[test]
-    fn a_manifest_becomes_a_verb() {
-        let manifest = Manifest::from_value(&good()).expect("nothing is wrong with it");
-        assert_eq!(manifest.limits, Limits::default());
-        let verb = manifest.verb();
-        assert_eq!((verb.runner, verb.runtime.as_str(), verb.files), (Runner::Capability, "python", None));
-        let agent = Manifest { runtime: Runtime::Agent, ..manifest };
-        assert_eq!(agent.verb().runner, Runner::Agent);
-    }
-
-    #[test]
-    fn every_fault_has_its_place() {
-        let cases: &[(&str, Value, &str)] = &[
-            ("/name", json!("count words"), "/name"),
-            ("/version", json!("1.0"), "/version"),
-            ("/version", json!("01.0.0"), "/version"),
-            ("/description", json!(7), "/description"),
-            ("/runtime", json!("perl"), "/runtime"),
-            ("/surprise", json!(1), "/surprise"),
-            ("/limits", json!({"secnds": 1}), "/limits/secnds"),
-            ("/entry", Value::Null, "/entry"),
-            ("/entry", json!("../main.py"), "/entry"),
-            ("/runtime", json!("native"), "/entry"),
-            ("/own_process", json!(true), "/own_process"),
-            ("/literal", json!(["txt"]), "/literal/0"),
-            ("/limits", json!({"seconds": 0}), "/limits/seconds"),
-            ("/permissions", json!({"files": {"read": ["path"]}}), "/permissions/files/read/0"),
-            ("/permissions", json!({"files": {"written": ["words"]}}), "/permissions/files/written"),
-            ("/input", json!({"type": "string"}), "/input/type"),
-            ("/input/properties/text/type", json!("strin"), "/input/properties/text/type"),
-            ("/output", json!({"type": "object", "$ref": "http://example.org/x.json"}), "/output"),
-            ("/examples/0/outputs", json!({"words": "one"}), "/examples/0/outputs/words"),
-        ];
-        for (set, to, at) in cases {
-            let mut value = good();
-            let (parent, key) = set.rsplit_once('/').expect("a pointer");
-            value
-                .pointer_mut(parent)
-                .expect("it is there")
-                .as_object_mut()
-                .expect("an object")
-                .insert(key.into(), to.clone());
-            let found = Manifest::from_value(&value).expect_err(set);
-            assert!(found.iter().any(|f| f.at == *at), "{set} = {to}: {found:?}");
-        }
-    }
-
-    #[test]
-    fn a_field_that_is_unknown_is_told_what_is_known() {
-        let mut value = good();
-        value["examples"][0]["output"] = json!({});
-        value["permissions"] = json!({"files": {"wirte": true}});
-        let found = Manifest::from_value(&value).expect_err("two fields are unknown");
-        let found: BTreeMap<_, _> = found.iter().map(|fault| (fault.at.as_str(), fault.message.as_str())).collect();
-        assert_eq!(
-            found["/examples/0/output"],
-            "there is no such field; known are description, files, inputs, outputs"
-        );
-        assert_eq!(
-            found["/permissions/files/wirte"],
-            "there is no such field; known are read, read_all, write, written"
-        );
-    }
-
-    #[test]
-    fn all_faults_are_reported_at_once() {
-        let mut value = good();
-        value["name"] = json!("x");
-        value["version"] = json!("y");
-        value["runtime"] = json!("z");
-        let found = Manifest::from_value(&value).expect_err("three things are wrong");
-        let mut at: Vec<_> = found.iter().map(|f| f.at.as_str()).collect();
-        at.sort_unstable();
-        assert_eq!(at, ["/name", "/runtime", "/version"]);
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@
 //! Never: code that is not the machine's own outside a sandbox.
 
 mod effect;
+pub mod egress;
 pub mod environment;
 mod folder;
 pub mod manifest;
@@ -48,12 +49,18 @@ const SAID: &str = "stage7.registry.user.>";
 /// Between two tries of what the log did not answer.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// What this program is when it was started by itself: a native plugin in a process of its own, or the
+/// bridge of a sandbox. A program calls it before anything else in `main`, and exits with what it gives.
+pub fn child() -> Option<std::process::ExitCode> {
+    native::child().or_else(egress::bridge)
+}
+
 /// How the worker is run.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Runs at once.
     pub parallel: usize,
-    /// A binary whose `main` begins with [`native::child`].
+    /// A binary whose `main` begins with [`child`].
     pub program: PathBuf,
     /// Where the packages of Python plugins are installed; see [`packages`].
     pub packages: PathBuf,

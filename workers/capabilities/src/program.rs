@@ -5,6 +5,7 @@
 //! its last line on stderr says why. Any other exit but 0 is a permanent failure.
 
 use crate::{
+    egress::{self, Bridge},
     environment::Environments,
     folder,
     plugin::{Code, Files},
@@ -68,13 +69,14 @@ pub struct Programs {
     language: &'static Language,
     /// Where packages come from, if it has any.
     environments: Option<Arc<Environments>>,
+    bridge: Arc<Bridge>,
     /// Set once a program ran in the sandbox; what fails is tried again, somebody may install it.
     ready: OnceCell<()>,
 }
 
 impl Programs {
-    pub fn new(language: &'static Language, environments: Option<Arc<Environments>>) -> Self {
-        Self { language, environments, ready: OnceCell::new() }
+    pub fn new(language: &'static Language, environments: Option<Arc<Environments>>, bridge: Arc<Bridge>) -> Self {
+        Self { language, environments, bridge, ready: OnceCell::new() }
     }
 
     /// A sandbox with a plugin's files and packages in their places.
@@ -111,7 +113,12 @@ impl Programs {
         let (Code::Files(code), Some(entry)) = (&call.plugin.code, &manifest.entry) else {
             return Err(Failure::new(Class::Permanent, format!("{name} has no file to start")));
         };
-        let sandbox = self.unpacked(code, call.log).await?;
+        let mut sandbox = self.unpacked(code, call.log).await?;
+        sandbox.routes = egress::routes(&manifest.permissions.network);
+        if !sandbox.routes.is_empty() {
+            sandbox.bridge = Some(self.bridge.path().await.map_err(|e| unwritable(&e))?.into());
+        }
+        let gate = sandbox.gate().map_err(|e| unwritable(&e))?;
         let readable = call.run.files.iter().filter_map(|(path, file)| Some((path, file.bytes.as_deref()?)));
         folder::place(&sandbox.work(), readable).map_err(|e| unwritable(&e))?;
         let mut line = vec![self.language.program.to_string()];
@@ -122,9 +129,18 @@ impl Programs {
         let input =
             serde_json::to_vec(&call.run.inputs).map_err(|e| Failure::new(Class::InvalidInput, e.to_string()))?;
         let bounds = bounds(limits);
-        let ended = process::run(command, input, &bounds, call.cancel, call.log)
-            .await
-            .map_err(|why| stopped(name, limits, &why))?;
+        let run = process::run(command, input, &bounds, call.cancel, call.log);
+        let out = async {
+            match &gate {
+                Some(gate) => egress::gate(gate, &sandbox.routes, call.log).await,
+                None => std::future::pending().await,
+            }
+        };
+        let ended = tokio::select! {
+            ended = run => ended,
+            () = out => return Err(Failure::new(Class::Transient, format!("{name}: its way out is closed"))),
+        };
+        let ended = ended.map_err(|why| stopped(name, limits, &why))?;
         let outputs = outputs(name, limits, &ended)?;
         let changes = folder::collect(&sandbox.work(), &call.run.files, grants, &outputs, bounds.output)
             .map_err(|why| Failure::new(Class::Permanent, format!("{name} {why}")))?;

@@ -1,6 +1,7 @@
 //! One interface for all runtimes, and the checks around every run.
 
 use crate::{
+    egress::Bridge,
     environment::Environments,
     native::Native,
     plugin::{Code, Plugin},
@@ -86,15 +87,16 @@ pub struct Host {
 }
 
 impl Host {
-    /// `program` is started for native plugins that need a process of their own: a binary whose
-    /// `main` begins with [`crate::native::child`], such as this one by `/proc/self/exe`. A test
+    /// `program` is started for native plugins that need a process of their own, and as the bridge of
+    /// sandboxes: a binary whose `main` begins with [`crate::child`], such as this one by `/proc/self/exe`. A test
     /// binary is none. Packages of Python plugins are installed into `environments`.
     pub fn new(program: impl Into<PathBuf>, environments: impl Into<PathBuf>) -> Self {
-        let environments = Arc::new(Environments::new(environments));
+        let (program, environments) = (program.into(), Arc::new(Environments::new(environments)));
+        let bridge = Arc::new(Bridge::new(program.clone()));
         Self {
-            native: Native::new(program.into()),
-            python: Programs::new(&PYTHON, Some(Arc::clone(&environments))),
-            javascript: Programs::new(&JAVASCRIPT, None),
+            native: Native::new(program),
+            python: Programs::new(&PYTHON, Some(Arc::clone(&environments)), Arc::clone(&bridge)),
+            javascript: Programs::new(&JAVASCRIPT, None, bridge),
             environments,
         }
     }
@@ -234,11 +236,7 @@ impl Host {
 
 /// What a manifest may ask for and nobody can grant yet.
 fn ungrantable(permissions: &Permissions) -> Option<&'static str> {
-    let asks = [
-        (&permissions.network, "network hosts"),
-        (&permissions.env, "environment variables"),
-        (&permissions.secrets, "secrets"),
-    ];
+    let asks = [(&permissions.env, "environment variables"), (&permissions.secrets, "secrets")];
     asks.into_iter().find(|(names, _)| !names.is_empty()).map(|(_, what)| what)
 }
 

@@ -4,7 +4,10 @@
 //! read-only; nothing of /home, /etc, /var or the data directory; an empty environment; a system
 //! call filter; limits on memory, time, processes and file size.
 
-use crate::{process, seccomp};
+use crate::{
+    egress::{self, Route},
+    process, seccomp,
+};
 use rustix::process::geteuid;
 use schemas::manifest::Limits;
 use std::{
@@ -14,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::{net::UnixListener, process::Command};
 
 /// Who plugin code is, inside, and outside too where stage7 runs as root: nobody.
 const NOBODY: u32 = 65_534;
@@ -34,6 +37,9 @@ pub struct Sandbox {
     folder: TempDir,
     /// Packages for Python; `/packages` inside, read-only.
     pub packages: Option<PathBuf>,
+    /// The hosts it may talk to, and the program that is the bridge to them.
+    pub routes: Vec<Route>,
+    pub bridge: Option<PathBuf>,
 }
 
 impl Sandbox {
@@ -43,7 +49,7 @@ impl Sandbox {
     /// The temporary directory can't be written.
     pub fn new() -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("stage7-run-").tempdir()?;
-        let sandbox = Self { folder, packages: None };
+        let sandbox = Self { folder, packages: None, routes: Vec::new(), bridge: None };
         fs::create_dir(sandbox.plugin())?;
         fs::create_dir(sandbox.work())?;
         let filter = seccomp::filter().map_err(io::Error::other)?;
@@ -59,6 +65,21 @@ impl Sandbox {
     /// The run's files; `/work` inside, and its working directory.
     pub fn work(&self) -> PathBuf {
         self.folder.path().join("work")
+    }
+
+    /// Where the gate listens, when there are hosts to talk to.
+    ///
+    /// # Errors
+    /// It can't listen there.
+    pub fn gate(&self) -> io::Result<Option<UnixListener>> {
+        if self.routes.is_empty() {
+            return Ok(None);
+        }
+        let folder = self.folder.path();
+        fs::create_dir(folder.join("egress"))?;
+        fs::write(folder.join("hosts"), egress::hosts(&self.routes))?;
+        fs::write(folder.join("nsswitch.conf"), "hosts: files\n")?;
+        UnixListener::bind(folder.join("egress/gate")).map(Some)
     }
 
     fn filter(&self) -> PathBuf {
@@ -91,21 +112,45 @@ impl Sandbox {
             "ALL",
             "--clearenv",
         ]);
-        command.args(["--uid", "65534", "--gid", "65534", "--hostname", "sandbox", "--seccomp", "3"]);
+        command.args(["--hostname", "sandbox", "--seccomp", "3"]);
+        let bridge = self.bridge.as_ref().filter(|_| !self.routes.is_empty());
+        if bridge.is_none() {
+            command.args(["--uid", "65534", "--gid", "65534"]);
+        }
         system(&mut command)?;
         let memory = (u64::from(limits.memory_mb) * 1024 * 1024).to_string();
-        command.args(["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]);
+        command.args(["--proc", "/proc"]);
+        match bridge {
+            None => drop(command.args(["--dev", "/dev"])),
+            // Devices of bubblewrap's making, or another user, need a user namespace within the first: there
+            // nobody may listen on low ports, since the network is the first one's.
+            Some(_) => devices(&mut command),
+        }
+        command.args(["--remount-ro", "/dev"]);
         command.args(["--size", &memory, "--tmpfs", "/dev/shm", "--size", &memory, "--tmpfs", "/tmp"]);
         command.arg("--ro-bind").arg(self.plugin()).arg("/plugin");
         command.arg(if write { "--bind" } else { "--ro-bind" }).arg(self.work()).arg("/work");
         if let Some(packages) = &self.packages {
             command.arg("--ro-bind").arg(packages).args(["/packages", "--setenv", "PYTHONPATH", "/packages"]);
         }
+        let mut line: Vec<String> = Vec::new();
+        if let Some(bridge) = bridge {
+            // To listen on the ports that the hosts have; the bridge gives it up before the plugin starts.
+            command.args(["--cap-add", "CAP_NET_BIND_SERVICE", "--ro-bind"]).arg(bridge).arg("/run/bridge");
+            for (from, to) in
+                [("egress", "/run/egress"), ("hosts", "/etc/hosts"), ("nsswitch.conf", "/etc/nsswitch.conf")]
+            {
+                command.arg("--ro-bind").arg(self.folder.path().join(from)).arg(to);
+            }
+            command.args(["--ro-bind-try", "/etc/ssl/certs", "/etc/ssl/certs"]);
+            line = egress::line("/run/bridge", &self.routes);
+        }
         command.args(["--remount-ro", "/", "--chdir", "/work"]);
         for (name, value) in [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")] {
             command.args(["--setenv", name, value]);
         }
-        command.args(["--", "/bin/sh", "-c", &limited(limits, extra), "sh"]).args(program);
+        let before = if line.is_empty() { 1 } else { 2 };
+        command.arg("--").args(line).args(["/bin/sh", "-c", &limited(limits, extra, before), "sh"]).args(program);
         // Only what finds bubblewrap; no key of a model in the memory of a process beside plugin code.
         command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
         if geteuid().is_root() {
@@ -114,6 +159,19 @@ impl Sandbox {
         }
         Ok(command)
     }
+}
+
+/// The devices that any program may use.
+fn devices(command: &mut Command) {
+    command.args(["--tmpfs", "/dev"]);
+    for name in ["null", "zero", "full", "random", "urandom", "tty"] {
+        let device = format!("/dev/{name}");
+        command.args(["--dev-bind", &device, &device]);
+    }
+    for (name, to) in [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")] {
+        command.args(["--symlink", &format!("/proc/self/fd{to}"), &format!("/dev/{name}")]);
+    }
+    command.args(["--dir", "/dev/shm"]);
 }
 
 /// The machine's programs and libraries, and the little of /etc that they need.
@@ -136,8 +194,8 @@ fn system(command: &mut Command) -> io::Result<()> {
     Ok(())
 }
 
-/// A shell line that sets the limits and becomes the program.
-fn limited(limits: &Limits, extra: Extra) -> String {
+/// A shell line that sets the limits and becomes the program; so many processes are there before it.
+fn limited(limits: &Limits, extra: Extra, before: u32) -> String {
     let Limits { seconds, memory_mb, processes, output_kb } = limits;
     let memory = |extra: u32| (u64::from(*memory_mb) + u64::from(extra)) * 1024;
     let (address, data) = (memory(extra.address_mb), memory(extra.data_mb));
@@ -146,8 +204,8 @@ fn limited(limits: &Limits, extra: Extra) -> String {
         "ulimit -c 0 && ulimit -n 256 && ulimit -v {address} && ulimit -d {data} && ulimit -t {seconds} && ulimit -f {blocks} && "
     );
     if counts_processes_by_namespace() {
-        // One more for bubblewrap itself. Bash calls it -u, dash and busybox -p.
-        let count = processes + 1;
+        // More for bubblewrap itself, and the bridge. Bash calls it -u, dash and busybox -p.
+        let count = processes + before;
         line.push_str(&format!("{{ (ulimit -u {count}) 2>/dev/null && ulimit -u {count} || ulimit -p {count}; }} && "));
     }
     line.push_str("exec \"$@\"");
@@ -212,7 +270,7 @@ mod tests {
     #[test]
     fn the_limits_are_a_shell_line() {
         let extra = Extra { address_mb: 1, data_mb: 2 };
-        let line = limited(&Limits { seconds: 5, memory_mb: 2, processes: 3, output_kb: 4 }, extra);
+        let line = limited(&Limits { seconds: 5, memory_mb: 2, processes: 3, output_kb: 4 }, extra, 1);
         assert!(
             line.starts_with(
                 "ulimit -c 0 && ulimit -n 256 && ulimit -v 3072 && ulimit -d 4096 && ulimit -t 5 && ulimit -f 8 && "

@@ -4,4 +4,5 @@ mod develop;
 mod environment;
 mod javascript;
 mod native;
+mod network;
 mod sandbox;

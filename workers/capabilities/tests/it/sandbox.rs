@@ -260,8 +260,8 @@ async fn files_go_in_and_out_as_granted() {
 
 #[tokio::test]
 async fn what_cannot_be_granted_is_refused() {
-    let plugin = plugin("permissions.network = [\"example.org\"]\n", "give()");
+    let plugin = plugin("permissions.secrets = [\"KEY\"]\n", "give()");
     let failure =
         host().run(&plugin, run_of(json!({})), &CancellationToken::new(), &|_| {}).await.expect_err("refused");
-    assert_eq!(failure.message, "TRIAL is unavailable: asks for network hosts, which cannot be granted yet");
+    assert_eq!(failure.message, "TRIAL is unavailable: asks for secrets, which cannot be granted yet");
 }

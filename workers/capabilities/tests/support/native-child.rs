@@ -1,5 +1,5 @@
-//! The child half of a native plugin that runs in a process of its own.
+//! What the stage7 binary is when it was started by itself.
 
 fn main() -> std::process::ExitCode {
-    capabilities::native::child().unwrap_or(std::process::ExitCode::FAILURE)
+    capabilities::child().unwrap_or(std::process::ExitCode::FAILURE)
 }
