@@ -4,6 +4,7 @@
 //! locked is what is mounted.
 
 use crate::{
+    folder,
     plugin::Files,
     process::{self, Bounds},
     runtime::Failure,
@@ -109,7 +110,7 @@ impl Environments {
         pip.args(["install", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--target"]);
         pip.arg(&to).arg("--requirement").arg(&list);
         ran(pip, log).await?;
-        readable(&to).map_err(unwritable)?;
+        folder::readable(&to).map_err(unwritable)?;
         match fs::rename(&to, &made) {
             // Another process was quicker.
             Err(_) if made.is_dir() => Ok(made),
@@ -208,20 +209,6 @@ async fn python() -> Result<String, Failure> {
     let said = ran(python, &|_| {}).await;
     let said = said.map_err(|_| Failure::new(Class::Permanent, "python3 is missing: apt-get install python3"))?;
     Ok(String::from_utf8_lossy(&said).into_owned())
-}
-
-/// Whoever runs plugin code may read it, whatever our umask is.
-fn readable(path: &Path) -> io::Result<()> {
-    let found = fs::symlink_metadata(path)?;
-    if found.is_symlink() {
-        return Ok(());
-    }
-    let mode = found.permissions().mode();
-    if found.is_dir() {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode | 0o555))?;
-        return fs::read_dir(path)?.try_for_each(|entry| readable(&entry?.path()));
-    }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode | 0o444))
 }
 
 fn text<'f>(files: &'f Files, name: &str) -> Option<&'f str> {

@@ -5,7 +5,7 @@ use schemas::{
     manifest::Files,
     value::{Value, Values, is_safe_path},
 };
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{collections::BTreeMap, fs, io, os::unix::fs::PermissionsExt, path::Path};
 
 /// What changed in a work folder.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,20 @@ pub fn place<'f>(folder: &Path, files: impl IntoIterator<Item = (&'f String, &'f
         fs::write(to, bytes)?;
     }
     Ok(())
+}
+
+/// Whoever runs plugin code may read it, whatever our umask is.
+pub fn readable(path: &Path) -> io::Result<()> {
+    let found = fs::symlink_metadata(path)?;
+    if found.is_symlink() {
+        return Ok(());
+    }
+    let mode = found.permissions().mode();
+    if found.is_dir() {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode | 0o555))?;
+        return fs::read_dir(path)?.try_for_each(|entry| readable(&entry?.path()));
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode | 0o444))
 }
 
 /// Takes the declared files, and notes which of those that were placed are gone.

@@ -6,7 +6,7 @@
 
 use crate::{
     egress::{self, Route},
-    process, seccomp,
+    folder, process, seccomp,
 };
 use rustix::process::geteuid;
 use schemas::manifest::Limits;
@@ -154,7 +154,13 @@ impl Sandbox {
         // Only what finds bubblewrap; no key of a model in the memory of a process beside plugin code.
         command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
         if geteuid().is_root() {
-            hand_over(self.folder.path())?;
+            // Nobody may read the plugin, and nobody else than we may change it: what was verified is what
+            // is mounted. Only the work folder is the run's own.
+            folder::readable(self.folder.path())?;
+            hand_over(&self.work())?;
+            if !self.routes.is_empty() {
+                hand_over(&self.folder.path().join("egress"))?;
+            }
             command.uid(NOBODY).gid(NOBODY);
         }
         Ok(command)

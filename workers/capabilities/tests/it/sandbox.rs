@@ -205,6 +205,35 @@ async fn a_cancelled_run_leaves_no_process() {
     assert_eq!(running(&mark), 0);
 }
 
+#[tokio::test]
+async fn what_was_verified_can_not_be_changed_before_it_is_mounted() {
+    use std::os::unix::{fs::MetadataExt, process::CommandExt};
+    let mark = format!("swap-{}", std::process::id());
+    let code = format!("import time; print('{mark}', file=sys.stderr); time.sleep(1); give(out=1)");
+    let (plugin, host, cancel) = (plugin("", &code), host(), CancellationToken::new());
+    let seen = Mutex::new(0);
+    let log = |line: &str| {
+        assert_eq!(line, mark);
+        // Its own folder among those of other tests.
+        let folders = std::fs::read_dir(std::env::temp_dir()).expect("a folder").flatten();
+        let files = folders.map(|folder| folder.path().join("plugin/main.py"));
+        let mut ours = files.filter(|file| std::fs::read_to_string(file).is_ok_and(|text| text.contains(&mark)));
+        let file = ours.next().expect("it is there");
+        let found = std::fs::metadata(&file).expect("it is there");
+        assert_eq!(found.uid(), rustix::process::geteuid().as_raw());
+        assert_eq!(found.mode() & 0o022, 0);
+        if rustix::process::geteuid().is_root() {
+            let swap = format!("echo >> {0} || mv {0} {0}.old || rm {0}", file.display());
+            let mut nobody = std::process::Command::new("sh");
+            let tried = nobody.args(["-c", &swap]).uid(65_534).gid(65_534).output().expect("a shell");
+            assert!(!tried.status.success() && file.exists());
+        }
+        *seen.lock().expect("not poisoned") += 1;
+    };
+    host.run(&plugin, run_of(json!({})), &cancel, &log).await.expect("it runs");
+    assert_eq!(seen.into_inner().expect("not poisoned"), 1);
+}
+
 /// How many processes have `mark` in their command line.
 fn running(mark: &str) -> usize {
     let processes = std::fs::read_dir("/proc").expect("proc").flatten();
