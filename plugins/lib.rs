@@ -12,6 +12,8 @@ mod data_toolkit;
 mod file_ops;
 #[path = "text-analysis/plugin.rs"]
 mod text_analysis;
+#[path = "transform/plugin.rs"]
+mod transform;
 
 pub use run::{Class, Done, Failure, File, Run};
 pub use shipped::{SHIPPED, Shipped};
@@ -25,6 +27,7 @@ pub fn native(verb: &str) -> Option<Native> {
         "FILE_OPS" => Some(file_ops::run),
         "TEXT_ANALYSIS" => Some(text_analysis::run),
         "DATA_TOOLKIT" => Some(data_toolkit::run),
+        "TRANSFORM" => Some(transform::run),
         _ => None,
     }
 }

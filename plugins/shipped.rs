@@ -31,6 +31,7 @@ pub const SHIPPED: &[Shipped] = &[
     shipped!("generate": "README.md"),
     shipped!("text-analysis": "README.md"),
     shipped!("think": "README.md"),
+    shipped!("transform": "README.md"),
     shipped!("word-frequency": "README.md", "main.py"),
 ];
 

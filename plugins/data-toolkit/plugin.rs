@@ -4,7 +4,7 @@
 //! Nothing here stops it; the manifest asks for a process of its own, and its limits do.
 
 mod describe;
-mod query;
+pub mod query;
 mod table;
 
 use crate::{Done, Failure, Run};
