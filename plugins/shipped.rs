@@ -26,6 +26,7 @@ pub const SHIPPED: &[Shipped] = &[
     shipped!("accomplish": "README.md"),
     shipped!("ask-user-question": "README.md"),
     shipped!("chat": "README.md"),
+    shipped!("code-executor": "README.md", "main.py"),
     shipped!("data-toolkit": "README.md"),
     shipped!("file-ops": "README.md"),
     shipped!("generate": "README.md"),

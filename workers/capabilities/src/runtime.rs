@@ -156,7 +156,11 @@ impl Host {
         }
     }
 
-    async fn example(
+    /// Runs an example; its outputs must be the ones it states.
+    ///
+    /// # Errors
+    /// A sentence: what it gave instead, or why it failed.
+    pub async fn example(
         &self,
         plugin: &Plugin,
         example: &manifest::Example,
