@@ -9,7 +9,7 @@ export STAGE7_RUN_GOAL := $(value GOAL)
 export STAGE7_RUN_FILES := $(value FILES)
 unexport GOAL FILES
 
-.PHONY: run test soak bench bench-peers fmt lint
+.PHONY: run test soak bench bench-peers bench-plugins fmt lint
 
 run:
 	@scripts/run.sh
@@ -27,6 +27,10 @@ bench:
 
 bench-peers:
 	@scripts/bench.sh peers
+
+# What a plugin run costs beside the bare command.
+bench-plugins:
+	@cargo run --quiet --release --package capabilities --example overhead
 
 fmt:
 	cargo fmt --all

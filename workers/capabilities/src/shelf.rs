@@ -6,7 +6,7 @@ use crate::{
     package::{self, Package},
     plugin::Plugin,
     runtime::Failure,
-    signature::{self, Known, PublicKey},
+    signature::{self, Known, PublicKey, Refused},
 };
 use nats::{
     jetstream::JetStream,
@@ -34,7 +34,7 @@ struct Said {
     market: Market,
     /// How far each of [`WORDS`] was read.
     after: [u64; WORDS.len()],
-    known: Vec<Known>,
+    known: Arc<[Known]>,
     /// By digest; or why it can't be used.
     packages: BTreeMap<String, Result<Arc<Package>, String>>,
 }
@@ -65,7 +65,7 @@ impl Shelf {
                 }
                 *after = words.last().map_or(*after, |last| last.seq.max(*after));
             }
-            *known = market.keys().filter_map(|(_, key)| known_of(key)).collect();
+            *known = market.keys().filter_map(|(fingerprint, key)| known_of(fingerprint, key)).collect();
         }
         self.fetch(log).await?;
         Ok(words.iter().any(|words| !words.is_empty()))
@@ -125,7 +125,10 @@ impl Shelf {
                 false => format!("{verb} {version} was removed; there are {}", here.join(", ")),
             }));
         };
-        let usable = said.usable(added).map(|package| Arc::clone(&package.plugin));
+        let claim = said.claim(added);
+        // Packages may be large: nobody waits while one is checked.
+        drop(said);
+        let usable = claim.and_then(Claim::checked);
         usable.map_err(|why| never(format!("{verb} {version} is refused: {why}")))
     }
 
@@ -139,15 +142,11 @@ impl Shelf {
             let said = self.said();
             let current = said.market.verbs().into_iter().filter_map(|verb| said.market.current(verb));
             let all = current.filter(|added| !self.shipped.contains_key(&added.verb));
-            all.filter_map(|added| {
-                let package = said.packages.get(&added.digest)?.as_ref().ok()?;
-                Some((Arc::clone(&package.plugin), said.usable(added).map(|_| ())))
-            })
-            .collect()
+            all.filter_map(|added| said.claim(added).ok()).collect()
         };
-        for (plugin, usable) in added {
-            let mut entry = entry(&plugin, host).await;
-            if let Err(why) = usable {
+        for claim in added {
+            let mut entry = entry(&claim.package.plugin, host).await;
+            if let Err(why) = claim.checked() {
                 (entry.state, entry.reason) = (registry::State::Unavailable, Some(why));
             }
             all.push(entry);
@@ -162,22 +161,35 @@ impl Shelf {
 }
 
 impl Said {
-    /// Its package, if somebody vouches for it who is to be trusted now.
-    fn usable(&self, added: &Added) -> Result<&Arc<Package>, String> {
+    /// Its package, and what it is to be checked against.
+    fn claim(&self, added: &Added) -> Result<Claim, String> {
         let package = match self.packages.get(&added.digest) {
-            Some(Ok(package)) => package,
+            Some(Ok(package)) => Arc::clone(package),
             Some(Err(why)) => return Err(why.clone()),
             None => return Err("its package is not here yet".into()),
         };
-        let (publisher, statement) = (&package.plugin.manifest.publisher, package.plugin.statement());
-        if package.signature.as_ref().is_some_and(|signature| self.market.is_revoked(&signature.key)) {
-            let key = package.signature.as_ref().map(|signature| signature.key.clone()).unwrap_or_default();
-            return Err(signature::Refused::Revoked { publisher: publisher.clone(), key }.to_string());
-        }
-        match signature::verify(publisher, &statement, package.signature.as_ref(), &self.known) {
-            Ok(()) => Ok(package),
-            Err(why) => Err(why.to_string()),
-        }
+        let is_revoked = package.signature.as_ref().is_some_and(|signature| self.market.is_revoked(&signature.key));
+        Ok(Claim { package, known: Arc::clone(&self.known), is_revoked })
+    }
+}
+
+/// A package that may be run if somebody vouches for it who is to be trusted now.
+struct Claim {
+    package: Arc<Package>,
+    known: Arc<[Known]>,
+    /// The key of its signature was revoked, known or not.
+    is_revoked: bool,
+}
+
+impl Claim {
+    fn checked(self) -> Result<Arc<Plugin>, String> {
+        let (plugin, signature) = (&self.package.plugin, self.package.signature.as_ref());
+        let publisher = &plugin.manifest.publisher;
+        let judged = match signature.filter(|_| self.is_revoked) {
+            Some(signature) => Err(Refused::Revoked { publisher: publisher.clone(), key: signature.key.clone() }),
+            None => signature::verify(publisher, &plugin.statement(), signature, &self.known),
+        };
+        judged.map(|()| Arc::clone(plugin)).map_err(|why| why.to_string())
     }
 }
 
@@ -190,8 +202,9 @@ pub async fn entry(plugin: &Plugin, host: &Host) -> registry::Plugin {
     registry::Plugin { verb: plugin.manifest.verb(), digest: plugin.digest(), state, reason }
 }
 
-fn known_of(key: &registry::market::Key) -> Option<Known> {
-    let public = PublicKey::from_pem(&key.trusted.key).ok()?;
+/// A key that is the one that it is said to be.
+fn known_of(fingerprint: &str, key: &registry::market::Key) -> Option<Known> {
+    let public = PublicKey::from_pem(&key.trusted.key).ok().filter(|public| public.fingerprint() == fingerprint)?;
     Some(Known { publisher: key.trusted.publisher.clone(), key: public, is_revoked: key.is_revoked })
 }
 
