@@ -60,7 +60,7 @@ fn plugins_are_added_and_each_mission_keeps_its_version() {
     assert_eq!(said(&stage7), "Hello, Ada!");
     let listed = |args: &[&str]| stage7.cli(&[&["plugin", "list", "--json"], args].concat()).code(0).lines().len();
     assert_eq!([listed(&["--search", "greets somebody"]), listed(&["--search", "greets nobody"])], [1, 0]);
-    assert_eq!(listed(&["--type", "python"]), 2);
+    assert_eq!([listed(&["--type", "python"]), listed(&["--type", "javascript"])], [3, 0]);
 
     // A new version is for new missions; the one under way keeps its own.
     let begun = waiting(&stage7, &user);
