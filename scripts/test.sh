@@ -28,6 +28,10 @@ command -v faketime >/dev/null || packages+=(faketime)
 command -v python3 >/dev/null || packages+=(python3)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
 command -v node >/dev/null || packages+=(nodejs)
+# Plugins find the system's own only.
+system=/usr/local/bin:/usr/bin:/bin
+PATH=$system python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
+PATH=$system command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
 if [ "${#packages[@]}" -gt 0 ]; then
     command="apt-get update && apt-get install -y ${packages[*]}"
