@@ -44,7 +44,7 @@ pub async fn run(config: &Config, json: bool) -> Result<Code, Error> {
     for finding in &findings {
         match json {
             true => say(&json!({"what": finding.what, "state": finding.state.name(), "text": finding.text})),
-            false => out!("{:<8} {:<14} {}", finding.state.name(), finding.what, finding.text),
+            false => out!("{:<8} {:<18} {}", finding.state.name(), finding.what, finding.text),
         }
     }
     let broken = findings.iter().any(|finding| finding.state == Health::Broken);
@@ -145,5 +145,23 @@ async fn plugins(config: &Config) -> Vec<Finding> {
             Err(reason) => Finding { what, state: Health::Missing, text: reason },
         }
     };
-    host.runtimes().await.into_iter().map(finding).collect()
+    let mut findings: Vec<_> = host.runtimes().await.into_iter().map(finding).collect();
+    findings.push(sandbox().await);
+    findings
+}
+
+/// What keeps plugin code in.
+async fn sandbox() -> Finding {
+    let (state, text) = match capabilities::sandbox::guards().await {
+        Err(reason) => (Health::Missing, reason),
+        Ok(guards) => {
+            let named = |wanted: bool| guards.iter().filter(move |(_, holds)| *holds == wanted).map(|(name, _)| *name);
+            let (there, missing) = (named(true).collect::<Vec<_>>(), named(false).collect::<Vec<_>>());
+            match missing.is_empty() {
+                true => (Health::Ok, there.join(", ")),
+                false => (Health::Broken, format!("without: {}; with: {}", missing.join(", "), there.join(", "))),
+            }
+        }
+    };
+    Finding { what: "sandbox", state, text }
 }

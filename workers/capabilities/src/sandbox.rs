@@ -15,9 +15,11 @@ use std::{
     fs, io,
     os::unix::fs::chown,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use tempfile::TempDir;
 use tokio::{net::UnixListener, process::Command};
+use tokio_util::sync::CancellationToken;
 
 /// Who plugin code is, inside, and outside too where stage7 runs as root: nobody.
 const NOBODY: u32 = 65_534;
@@ -251,10 +253,46 @@ pub fn refusal(ended: &process::Ended) -> Option<String> {
     }
 }
 
+/// What keeps plugin code in, each tried from inside: its name, and whether it holds here.
+///
+/// # Errors
+/// A sentence: there is no sandbox at all.
+pub async fn guards() -> Result<Vec<(&'static str, bool)>, String> {
+    const TRIED: &str = "cat /proc/self/status; echo \"Pid1: $(ls -d /proc/[0-9]* | wc -l)\"; \
+        echo \"Links: $(tail -n +3 /proc/net/dev | wc -l)\"; touch /usr/x 2>/dev/null && echo Written: 1; \
+        ls /home /root /var /sys >/dev/null 2>&1 && echo Seen: 1; echo \"Address: $(ulimit -v)\"";
+    let sandbox = Sandbox::new().map_err(|e| format!("the temporary directory can't be used: {e}"))?;
+    let limits = Limits { seconds: 20, memory_mb: 256, ..Limits::default() };
+    let extra = Extra { address_mb: 0, data_mb: 0 };
+    let command = sandbox.command(&["/bin/sh", "-c", TRIED], &limits, extra, false).map_err(|e| e.to_string())?;
+    let bounds = process::Bounds { time: Duration::from_secs(20), output: 64 * 1024 };
+    let ended = process::run(command, Vec::new(), &bounds, &CancellationToken::new(), &|_| {}).await;
+    let ended = ended.map_err(|e| e.to_string())?;
+    if let Some(why) = refusal(&ended) {
+        return Err(why);
+    }
+    let said = String::from_utf8_lossy(&ended.stdout);
+    let of = |name: &str| {
+        let line = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.map(|value| value.trim().to_string())
+    };
+    let is = |name: &str, value: &str| of(name).as_deref() == Some(value);
+    let few = of("Pid1").and_then(|n| n.parse::<u32>().ok()).is_some_and(|n| n < 10);
+    Ok(vec![
+        ("processes of its own only", few),
+        ("no network", is("Links", "1")),
+        ("a read-only system", of("Written").is_none()),
+        ("nothing of the host's data", of("Seen").is_none()),
+        ("no capabilities", is("CapEff", "0000000000000000")),
+        ("no new privileges", is("NoNewPrivs", "1")),
+        ("a system call filter", is("Seccomp", "2")),
+        ("limits on each process", is("Address", "262144")),
+    ])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio_util::sync::CancellationToken;
 
     async fn refusal_of(script: &str) -> Option<String> {
         let mut command = Command::new("/bin/sh");
@@ -271,6 +309,13 @@ mod tests {
         assert!(denied.is_some_and(|why| why.starts_with("bubblewrap can't make a sandbox here: No permissions")));
         assert_eq!(refusal_of("exec python3").await, None);
         assert_eq!(refusal_of("echo oops >&2; exit 1").await, None);
+    }
+
+    #[tokio::test]
+    async fn every_guard_holds_here() {
+        let guards = guards().await.expect("there is a sandbox");
+        let missing: Vec<_> = guards.iter().filter(|(_, holds)| !holds).collect();
+        assert!(missing.is_empty() && guards.len() == 8, "{missing:?}");
     }
 
     #[test]
