@@ -17,6 +17,7 @@ pub async fn run(config: &Config, asked: Keys, json: bool) -> Result<Code, Error
     let mut ring = Keyring::open(&config.data)?;
     let now = super::now();
     let usage = |error: anyhow::Error| Error::usage(format!("{error:#}"));
+    let is_news = !matches!(asked, Keys::List { .. });
     let shown = match asked {
         Keys::Generate(Whose { purpose: Purpose::Plugins, publisher }) => {
             vec![ring.generate(&publisher, now).map_err(usage)?]
@@ -33,7 +34,7 @@ pub async fn run(config: &Config, asked: Keys, json: bool) -> Result<Code, Error
         Keys::List { purpose: Purpose::Plugins } => ring.entries,
     };
     // What runs hears of it now; what does not, when it starts.
-    if let Ok(home) = home::find(config, &|_| {}).await {
+    if is_news && let Ok(home) = home::find(config, &|_| {}).await {
         keyring::told(&Keyring::open(&config.data)?, &home.client).await?;
     }
     shown.iter().for_each(|entry| show(entry, json));

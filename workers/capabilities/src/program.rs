@@ -9,7 +9,7 @@ use crate::{
     environment::Environments,
     folder,
     plugin::{Code, Files},
-    process::{self, Bounds, Ended},
+    process::{self, Bounds, Ended, Stopped},
     runtime::{Call, Failure, Runtime, stopped},
     sandbox::{self, Extra, Sandbox},
 };
@@ -113,7 +113,9 @@ impl Programs {
         let (Code::Files(code), Some(entry)) = (&call.plugin.code, &manifest.entry) else {
             return Err(Failure::new(Class::Permanent, format!("{name} has no file to start")));
         };
-        let mut sandbox = self.unpacked(code, call.log).await?;
+        // Packages may take minutes to come: nobody who is told to stop waits for them.
+        let unpacked = call.cancel.run_until_cancelled(self.unpacked(code, call.log)).await;
+        let mut sandbox = unpacked.unwrap_or_else(|| Err(stopped(name, limits, &Stopped::Cancelled)))?;
         sandbox.routes = egress::routes(&manifest.permissions.network);
         if !sandbox.routes.is_empty() {
             sandbox.bridge = Some(self.bridge.path().await.map_err(|e| unwritable(&e))?.into());

@@ -110,6 +110,13 @@ impl Host {
     fn runtime(&self, plugin: &Plugin) -> Option<&dyn Runtime> {
         match plugin.manifest.runtime {
             manifest::Runtime::Native => Some(&self.native),
+            programs => self.programs(programs).map(|programs| programs as &dyn Runtime),
+        }
+    }
+
+    /// What runs programs of this runtime, where it is a language.
+    fn programs(&self, runtime: manifest::Runtime) -> Option<&Programs> {
+        match runtime {
             manifest::Runtime::Python => Some(&self.python),
             manifest::Runtime::Javascript => Some(&self.javascript),
             _ => None,
@@ -139,12 +146,7 @@ impl Host {
         if let State::Unavailable(reason) = self.state(plugin).await {
             return told(Told::Part("runtime", Err(reason)));
         }
-        let programs = match plugin.manifest.runtime {
-            manifest::Runtime::Python => Some(&self.python),
-            manifest::Runtime::Javascript => Some(&self.javascript),
-            _ => None,
-        };
-        if let (Some(programs), Code::Files(files)) = (programs, &plugin.code) {
+        if let (Some(programs), Code::Files(files)) = (self.programs(plugin.manifest.runtime), &plugin.code) {
             told(Told::Part("its own tests", programs.test(&plugin.manifest, files, &log).await));
         }
         if plugin.manifest.examples.is_empty() {

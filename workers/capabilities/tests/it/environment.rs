@@ -85,3 +85,18 @@ async fn packages_that_are_not_what_was_locked_are_refused() {
     let failure = run(&wrong, &format!("idna==3.7 --hash=sha256:{zeros}\n"), &lines).await.expect_err("nowhere");
     assert!(failure.message.starts_with("packages can't be installed into /proc/nowhere: "), "{failure}");
 }
+
+#[tokio::test]
+async fn a_run_that_is_cancelled_does_not_wait_for_its_packages() {
+    let (dir, cancel) = (folder(0o755), CancellationToken::new());
+    let host = Host::new("/nonexistent", dir.path());
+    let lock = format!("idna==3.7 --hash=sha256:{}\n", "0".repeat(64));
+    let files = vec![("main.py".into(), CODE.into()), (LOCK.into(), lock.into())];
+    let plugin = Plugin::new(MANIFEST, files).expect("nothing is wrong with it");
+    let log = |line: &str| {
+        assert_eq!(line, "installing its packages");
+        cancel.cancel();
+    };
+    let ended = host.run(&plugin, Run::default(), &cancel, &log).await;
+    assert_eq!(ended, Err(Failure::new(Class::NotStarted, "TRIAL was stopped")));
+}
