@@ -1,5 +1,6 @@
 //! Python plugins with packages, from the index that pip is set up for.
 
+use crate::TRIAL;
 use capabilities::{Failure, Host, Plugin, environment::LOCK};
 use plugins::{Done, Run};
 use schemas::Class;
@@ -7,14 +8,9 @@ use std::{fs, os::unix::fs::PermissionsExt, sync::Mutex, time::Duration};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-const MANIFEST: &str = r#"
-name = "TRIAL"
-version = "1.0.0"
-description = "Whatever a test needs."
-publisher = "test"
+const REST: &str = r#"
 runtime = "python"
 entry = "main.py"
-input = { type = "object" }
 output = { type = "object" }
 limits = { seconds = 10, memory_mb = 256, processes = 4, output_kb = 64 }
 "#;
@@ -29,7 +25,7 @@ fn folder(mode: u32) -> TempDir {
 
 async fn run(host: &Host, lock: &str, lines: &Mutex<Vec<String>>) -> Result<Done, Failure> {
     let files = vec![("main.py".into(), CODE.into()), (LOCK.into(), lock.into())];
-    let plugin = Plugin::new(MANIFEST, files).expect("nothing is wrong with it");
+    let plugin = Plugin::new(&format!("{TRIAL}{REST}"), files).expect("nothing is wrong with it");
     let log = |line: &str| lines.lock().expect("not poisoned").push(line.to_owned());
     host.run(&plugin, Run::default(), &CancellationToken::new(), &log).await
 }
@@ -92,7 +88,7 @@ async fn a_run_that_is_cancelled_does_not_wait_for_its_packages() {
     let host = Host::new("/nonexistent", dir.path());
     let lock = format!("idna==3.7 --hash=sha256:{}\n", "0".repeat(64));
     let files = vec![("main.py".into(), CODE.into()), (LOCK.into(), lock.into())];
-    let plugin = Plugin::new(MANIFEST, files).expect("nothing is wrong with it");
+    let plugin = Plugin::new(&format!("{TRIAL}{REST}"), files).expect("nothing is wrong with it");
     let log = |line: &str| {
         assert_eq!(line, "installing its packages");
         cancel.cancel();

@@ -1,19 +1,15 @@
 //! JavaScript plugins in the real sandbox.
 
+use crate::TRIAL;
 use capabilities::{Failure, Host, Plugin};
 use plugins::{Done, Run};
 use schemas::{Class, value::Value};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-const MANIFEST: &str = r#"
-name = "TRIAL"
-version = "1.0.0"
-description = "Whatever a test needs."
-publisher = "test"
+const REST: &str = r#"
 runtime = "javascript"
 entry = "main.mjs"
-input = { type = "object" }
 output = { type = "object", properties = { out = {} } }
 limits = { seconds = 5, memory_mb = 64, processes = 24, output_kb = 64 }
 "#;
@@ -22,7 +18,7 @@ async fn run(code: &str) -> Result<Done, Failure> {
     let prelude = "import fs from 'node:fs';\nconst inputs = JSON.parse(fs.readFileSync(0, 'utf8'));\n\
                    const give = out => process.stdout.write(JSON.stringify({out}));\n";
     let files = vec![("main.mjs".to_owned(), format!("{prelude}{code}").into_bytes())];
-    let plugin = Plugin::new(MANIFEST, files).expect("the manifest is right");
+    let plugin = Plugin::new(&format!("{TRIAL}{REST}"), files).expect("the manifest is right");
     let inputs = [("text".to_owned(), json!("ä"))].into();
     Host::new("/nonexistent", "/nonexistent")
         .run(&plugin, Run { inputs, ..Run::default() }, &CancellationToken::new(), &|_| {})

@@ -6,3 +6,12 @@ mod javascript;
 mod native;
 mod network;
 mod sandbox;
+
+/// What every plugin of these tests has; its runtime, outputs and limits follow.
+const TRIAL: &str = r#"
+name = "TRIAL"
+version = "1.0.0"
+description = "Whatever a test needs."
+publisher = "test"
+input = { type = "object" }
+"#;

@@ -1,5 +1,6 @@
 //! Plugins that may talk to some hosts: to these, and to no others.
 
+use crate::TRIAL;
 use capabilities::{Failure, Host, Plugin};
 use plugins::{Done, Run};
 use schemas::value::Value;
@@ -14,12 +15,7 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-const MANIFEST: &str = r#"
-name = "TRIAL"
-version = "1.0.0"
-description = "Whatever a test needs."
-publisher = "test"
-input = { type = "object" }
+const REST: &str = r#"
 output = { type = "object", properties = { out = {} } }
 limits = { seconds = 20, memory_mb = 256, processes = 24, output_kb = 64 }
 "#;
@@ -52,7 +48,7 @@ async fn run(runtime: &str, granted: &[String], code: &str) -> (Result<Done, Fai
         _ => ("main.mjs", "const give = out => process.stdout.write(JSON.stringify({out}));\n"),
     };
     let manifest =
-        format!("runtime = \"{runtime}\"\nentry = \"{entry}\"\npermissions.network = {granted:?}\n{MANIFEST}");
+        format!("runtime = \"{runtime}\"\nentry = \"{entry}\"\npermissions.network = {granted:?}\n{TRIAL}{REST}");
     let files = vec![(entry.to_owned(), format!("{prelude}{code}").into_bytes())];
     let plugin = Plugin::new(&manifest, files).expect("the manifest is right");
     let lines = Mutex::new(Vec::new());

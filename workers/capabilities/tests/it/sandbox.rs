@@ -1,5 +1,6 @@
 //! Python plugins in the real sandbox, the shipped one and hostile ones.
 
+use crate::TRIAL;
 use capabilities::{Failure, Host, Plugin, shipped};
 use plugins::{Done, File, Run};
 use schemas::{Class, value::Value};
@@ -8,14 +9,9 @@ use std::{sync::Mutex, time::Duration};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-const MANIFEST: &str = r#"
-name = "TRIAL"
-version = "1.0.0"
-description = "Whatever a test needs."
-publisher = "test"
+const REST: &str = r#"
 runtime = "python"
 entry = "main.py"
-input = { type = "object" }
 output = { type = "object", properties = { out = {}, number = { type = "integer" } } }
 limits = { seconds = 5, memory_mb = 256, processes = 4, output_kb = 64 }
 "#;
@@ -24,7 +20,7 @@ limits = { seconds = 5, memory_mb = 256, processes = 4, output_kb = 64 }
 fn plugin(permissions: &str, code: &str) -> Plugin {
     let prelude = "import json, os, sys\ninputs = json.load(sys.stdin)\ndef give(**out): json.dump(out, sys.stdout)\n";
     let files = vec![("main.py".to_owned(), format!("{prelude}{code}").into_bytes())];
-    Plugin::new(&format!("{MANIFEST}{permissions}"), files).expect("the manifest is right")
+    Plugin::new(&format!("{TRIAL}{REST}{permissions}"), files).expect("the manifest is right")
 }
 
 fn host() -> Host {
