@@ -15,7 +15,7 @@ mod text_analysis;
 #[path = "transform/plugin.rs"]
 mod transform;
 
-pub use run::{Class, Done, Failure, File, Run};
+pub use run::{Class, Done, Failure, File, Run, Secret};
 pub use shipped::{SHIPPED, Shipped};
 
 /// What a native plugin is.

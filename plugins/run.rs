@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 /// One file of the mission's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,6 +22,25 @@ pub struct Run {
     pub inputs: BTreeMap<String, Value>,
     /// By path.
     pub files: BTreeMap<String, File>,
+    /// The plugin's settings, by name: what a person chose, else the default. Those of type `secret` too.
+    pub settings: BTreeMap<String, Value>,
+    /// What this verb was granted and its manifest names.
+    pub secrets: Vec<Secret>,
+}
+
+/// A secret that a run may use.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret {
+    pub name: String,
+    /// The only host that it may be sent to, where it was granted for one: `host` or `host:port`.
+    pub host: Option<String>,
+    pub value: String,
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret").field("name", &self.name).field("host", &self.host).finish_non_exhaustive()
+    }
 }
 
 /// What a run gives.

@@ -119,6 +119,7 @@ mod tests {
                     (path, file)
                 })
                 .collect::<BTreeMap<_, _>>(),
+            ..Run::default()
         }
     }
 

@@ -125,7 +125,7 @@ mod tests {
             (path.to_string(), file)
         });
         let inputs = inputs.as_object().expect("an object").clone().into_iter().collect();
-        run(&Run { inputs, files: files.collect() })
+        run(&Run { inputs, files: files.collect(), ..Run::default() })
     }
 
     fn fault(files: &[(&str, &[u8])], inputs: Value) -> String {
@@ -191,7 +191,7 @@ mod tests {
         let files = [("a/x".to_owned(), meta(1)), ("ab".to_owned(), meta(2))];
         let listed = |inputs: Value| {
             let inputs = inputs.as_object().expect("an object").clone().into_iter().collect();
-            run(&Run { inputs, files: files.clone().into() }).expect("lists").outputs["files"].clone()
+            run(&Run { inputs, files: files.clone().into(), ..Run::default() }).expect("lists").outputs["files"].clone()
         };
         let (x, ab) =
             (json!({"path": "a/x", "size": 1, "media_type": "t"}), json!({"path": "ab", "size": 2, "media_type": "t"}));
@@ -204,7 +204,7 @@ mod tests {
     fn a_file_without_bytes_is_not_empty() {
         let files = [("a".to_owned(), File::default())].into();
         let inputs = [("operation".to_owned(), json!("read")), ("path".to_owned(), json!("a"))].into();
-        assert_eq!(run(&Run { inputs, files }).expect_err("nothing to read").class, Class::Permanent);
+        assert_eq!(run(&Run { inputs, files, ..Run::default() }).expect_err("nothing to read").class, Class::Permanent);
     }
 
     #[test]

@@ -10,6 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::LazyLock};
 
+mod setting;
+
+pub use setting::{Setting, SettingKind};
+
 /// One version of one plugin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +55,9 @@ pub struct Manifest {
     pub pure: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<Example>,
+    /// What a tenant may choose once for all runs, in the order of a form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<Setting>,
     #[serde(default)]
     pub permissions: Permissions,
     #[serde(default)]
@@ -257,6 +264,13 @@ impl Manifest {
                     .push(Fault::new("/entry", format!("`{entry}` is not a relative path inside the plugin's folder")));
             }
             _ => {}
+        }
+        found
+            .extend(self.settings.iter().enumerate().flat_map(|(i, setting)| setting.check(&format!("/settings/{i}"))));
+        let mut names: Vec<_> = self.settings.iter().map(|setting| setting.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|two| two[0] == two[1]) {
+            found.push(Fault::new("/settings", format!("`{}` is there twice", twice[0])));
         }
         if self.own_process && self.runtime != Runtime::Native {
             found.push(Fault::new("/own_process", "is for runtime `native` only: others always have their own"));

@@ -168,7 +168,9 @@ fn native(verb: &str, inputs: Values, case: &Case) -> Result<Values, String> {
         })
         .collect();
     let code = plugins::native(verb).ok_or_else(|| format!("{verb} isn't native"))?;
-    code(&plugins::Run { inputs, files }).map(|done| done.outputs).map_err(|failure| failure.to_string())
+    code(&plugins::Run { inputs, files, ..plugins::Run::default() })
+        .map(|done| done.outputs)
+        .map_err(|failure| failure.to_string())
 }
 
 /// The shipped verbs, as the intake of goals would catalogue them.

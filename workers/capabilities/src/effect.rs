@@ -52,7 +52,7 @@ impl Capabilities {
             // Nobody listens any more once the run is over.
             let _ = lines.send(line.to_string());
         };
-        let run = self.host.run(plugin, Run { inputs, files }, &context.stop, &log);
+        let run = self.host.run(plugin, Run { inputs, files, ..Run::default() }, &context.stop, &log);
         tokio::pin!(run);
         let subject = format!("plugin.{}", request.id);
         loop {

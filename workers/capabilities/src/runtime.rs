@@ -174,6 +174,7 @@ impl Host {
         let run = Run {
             inputs: inputs.map(|(name, value)| (name.clone(), value.clone())).collect(),
             files: example.files.iter().map(|(path, text)| (path.clone(), file(text))).collect(),
+            ..Run::default()
         };
         let done = self.run(plugin, run, &CancellationToken::new(), log).await.map_err(|failure| failure.message)?;
         let outputs = Value::Object(done.outputs.into_iter().collect());
