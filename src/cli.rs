@@ -3,10 +3,12 @@
 mod keys;
 mod mission;
 mod plugin;
+mod secret;
 
 pub use keys::{Keys, Purpose, Whose};
 pub use mission::Mission;
 pub use plugin::{Language, Plugin, PluginRun};
+pub use secret::Secret;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, time::Duration};
@@ -67,6 +69,9 @@ pub enum Command {
     /// Who signs plugins, and whose signature is taken.
     #[command(subcommand)]
     Keys(Keys),
+    /// Values that plugins may have and nobody sees.
+    #[command(subcommand)]
+    Secret(Secret),
     /// What could not be processed: stuck missions, records of the log that are no events.
     #[command(subcommand)]
     Dead(Dead),

@@ -13,6 +13,7 @@ mod logs;
 mod plugin;
 mod replay;
 mod run;
+mod secret;
 mod setup;
 mod up;
 mod worker;
@@ -39,6 +40,7 @@ pub async fn run(cli: Cli) -> Result<Code, Error> {
         Command::Replay(asked) => replay::run(&settings, asked, json).await,
         Command::Plugin(asked) => plugin::run(&settings, asked, json).await,
         Command::Keys(asked) => keys::run(&settings, asked, json).await,
+        Command::Secret(asked) => secret::run(&settings, asked, json).await,
         Command::Dead(asked) => dead::run(&settings, asked, json).await,
         Command::Logs(asked) => logs::run(&settings, &asked, json).await,
         Command::Setup(asked) => setup::run(&settings, &asked, json).await,

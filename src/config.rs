@@ -160,6 +160,13 @@ impl Sources {
         self.environment.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value)
     }
 
+    /// The variables that plugins may ask for.
+    fn env(&self, names: &str) -> capabilities::Env {
+        let names = names.split([',', ' ']).filter(|name| !name.is_empty());
+        let value = |name| self.variable(name).map(|value| value.to_string_lossy().into_owned());
+        capabilities::Env(names.map(|name| (name.to_string(), value(name))).collect())
+    }
+
     fn build(&self, found: Vec<Found>) -> Config {
         let text =
             |name: &str| found.iter().find(|found| found.setting.name == name).and_then(|found| found.value.clone());
@@ -186,6 +193,7 @@ impl Sources {
                 parallel: number(text("workers.plugin_runs")),
                 program: "/proc/self/exe".into(),
                 packages: text("workers.packages").map_or_else(|| capabilities::packages(&data), PathBuf::from),
+                env: self.env(&text("workers.plugin_env").unwrap_or_default()),
             },
             limits: Limits {
                 slots: number(text("limits.slots")),
@@ -239,6 +247,18 @@ mod tests {
         assert_eq!(origin(&all, "limits.agents"), ".env line 2");
         assert_eq!(origin(&all, "limits.retries"), "stage7.toml line 4");
         assert_eq!(origin(&all, "limits.backoff"), "default");
+    }
+
+    #[test]
+    fn plugins_may_ask_for_variables_that_are_named_and_their_values_are_not_shown() {
+        let environment = [("STAGE7_PLUGIN_ENV", "TZ, PROXY NOT_SET"), ("TZ", "UTC"), ("PROXY", "me:pass"), ("X", "y")];
+        let all = config(&[], &environment, "", "").unwrap();
+        let value = |name: &str| all.capabilities.env.0.get(name).map(|value| value.as_deref());
+        assert_eq!(
+            ["TZ", "PROXY", "NOT_SET", "X"].map(value),
+            [Some(Some("UTC")), Some(Some("me:pass")), Some(None), None]
+        );
+        assert!(!format!("{all:?}").contains("me:pass"));
     }
 
     #[test]

@@ -112,13 +112,12 @@ impl From<anyhow::Error> for Error {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let code = match refusal.error.code.as_str() {
-            kind if kind.starts_with("invalid_") => Code::Usage,
-            "unknown_mission" | "unknown_question" | "unknown_step" | "unknown_plugin" | "unknown_command"
-            | "unknown_record" | "too_large" => Code::Usage,
-            "not_yet" | "ended" | "already_paused" | "not_paused" | "not_failed" | "not_stuck" | "closed_question" => {
+            "unavailable" | "log_full" | "internal" | "missing_artifact" | "unknown_file" | "missing_file" => {
                 Code::Failed
             }
-            "unavailable" | "log_full" | "internal" | "missing_artifact" | "unknown_file" | "missing_file" => {
+            kind if kind.starts_with("invalid_") || kind.starts_with("unknown_") => Code::Usage,
+            "too_large" | "secret_setting" => Code::Usage,
+            "not_yet" | "ended" | "already_paused" | "not_paused" | "not_failed" | "not_stuck" | "closed_question" => {
                 Code::Failed
             }
             _ => Code::Refused,

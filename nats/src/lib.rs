@@ -12,6 +12,7 @@ pub mod memory;
 pub mod registry;
 #[doc(hidden)]
 pub mod rule;
+pub mod seal;
 pub mod service;
 
 pub mod config;

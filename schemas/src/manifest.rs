@@ -10,9 +10,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::LazyLock};
 
+mod given;
 mod setting;
 
-pub use setting::{Setting, SettingKind};
+pub use given::is_secret;
+pub use setting::{Setting, SettingKind, is_setting};
 
 /// One version of one plugin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -265,13 +267,7 @@ impl Manifest {
             }
             _ => {}
         }
-        found
-            .extend(self.settings.iter().enumerate().flat_map(|(i, setting)| setting.check(&format!("/settings/{i}"))));
-        let mut names: Vec<_> = self.settings.iter().map(|setting| setting.name.as_str()).collect();
-        names.sort_unstable();
-        if let Some(twice) = names.windows(2).find(|two| two[0] == two[1]) {
-            found.push(Fault::new("/settings", format!("`{}` is there twice", twice[0])));
-        }
+        found.extend(given::check(&self.permissions, &self.settings));
         if self.own_process && self.runtime != Runtime::Native {
             found.push(Fault::new("/own_process", "is for runtime `native` only: others always have their own"));
         }
@@ -340,7 +336,7 @@ fn fields<'s>(schema: &'s Value, at: &str) -> Vec<&'s str> {
 const MOST_HOSTS: usize = 200;
 
 /// `host` or `host:port`; addresses and wildcards are none.
-fn is_host(text: &str) -> bool {
+pub fn is_host(text: &str) -> bool {
     let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
     let is_port = |port: &str| port.parse::<u16>().is_ok_and(|n| n > 0) && !port.starts_with(['0', '+']);
     let is_label = |label: &str| {

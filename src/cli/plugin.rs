@@ -38,6 +38,17 @@ pub enum Plugin {
     },
     /// Have new missions use the version before.
     Rollback { verb: String },
+    /// What can be chosen for a verb, and what is.
+    Settings { verb: String },
+    /// Choose; a secret is read from the terminal or from standard input.
+    Set {
+        verb: String,
+        name: String,
+        #[arg(allow_negative_numbers = true)]
+        value: Option<String>,
+    },
+    /// Let the default count again.
+    Unset { verb: String, name: String },
     /// Begin a plugin: a folder that passes `stage7 plugin test`.
     Init {
         /// The verb, as COUNT_WORDS.

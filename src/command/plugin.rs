@@ -3,6 +3,7 @@
 mod develop;
 mod market;
 mod publish;
+mod setting;
 
 use super::{
     Signals,
@@ -68,6 +69,11 @@ pub async fn run(config: &Config, asked: Plugin, json: bool) -> Result<Code, Err
         Plugin::Disable { verb } => market::change(config, &verb, Deed::Disable, json).await,
         Plugin::Pin { verb, which } => market::change(config, &verb, Deed::Pin(which), json).await,
         Plugin::Rollback { verb } => market::change(config, &verb, Deed::Rollback, json).await,
+        Plugin::Settings { verb } => setting::run(config, &verb, setting::Deed::Show, json).await,
+        Plugin::Set { verb, name, value } => {
+            setting::run(config, &verb, setting::Deed::Set { name, value }, json).await
+        }
+        Plugin::Unset { verb, name } => setting::run(config, &verb, setting::Deed::Unset { name }, json).await,
         Plugin::Init { name, runtime, dir } => develop::begin(&name, runtime, dir, json),
         Plugin::Lock { dir } => develop::lock(config, &dir, json).await,
         Plugin::Sign { dir } => publish::sign(config, &dir, json),

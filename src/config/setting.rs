@@ -43,7 +43,7 @@ const fn setting(
 }
 
 /// All of them.
-pub static SETTINGS: [Setting; 20] = [
+pub static SETTINGS: [Setting; 21] = [
     setting("data", &["STAGE7_DATA"], Kind::Text, Some("./.stage7"), "the data directory"),
     setting("log", &["STAGE7_LOG"], Kind::Text, Some(crate::trace::DEFAULT), "what is logged, as tracing filters"),
     setting(
@@ -79,6 +79,13 @@ pub static SETTINGS: [Setting; 20] = [
         Kind::Text,
         None,
         "where packages of Python plugins are installed; plugin code, nobody where stage7 is root, must see it",
+    ),
+    setting(
+        "workers.plugin_env",
+        &["STAGE7_PLUGIN_ENV"],
+        Kind::Text,
+        None,
+        "names of variables, with commas, that plugins may ask for and then see",
     ),
     setting("limits.slots", &["STAGE7_SLOTS"], Kind::Count(1, 10_000), Some("16"), "steps of a mission at once"),
     setting("limits.agents", &["STAGE7_AGENTS"], Kind::Count(1, 1_000), Some("16"), "agents of a mission"),

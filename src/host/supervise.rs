@@ -54,7 +54,7 @@ impl Workers {
                     if config.group_commit {
                         log = log.with_group_commit();
                     }
-                    part.run(log, &config, stop.clone()).await
+                    part.run(log, &seed, &config, stop.clone()).await
                 };
                 let mut pause = Duration::ZERO;
                 while !stop.is_cancelled() {

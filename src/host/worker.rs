@@ -3,7 +3,7 @@
 use super::WORKER_VERSION;
 use crate::config::Config;
 use anyhow::Result;
-use nats::{decider, jetstream::JetStream, registry::announce, service::present};
+use nats::{decider, jetstream::JetStream, key::Seed, registry::announce, seal::Opener, service::present};
 use schemas::Writer;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -111,19 +111,19 @@ impl Part {
     }
 
     /// Runs until `stop`, shown to whoever looks for workers.
-    pub async fn run(self, log: JetStream, config: &Config, stop: CancellationToken) -> Result<()> {
+    pub async fn run(self, log: JetStream, seed: &Seed, config: &Config, stop: CancellationToken) -> Result<()> {
         let shown = match self.shown_as() {
             Some(name) => Some(present(&log, name, WORKER_VERSION).await?),
             None => None,
         };
-        let ended = self.work(log, config, stop).await;
+        let ended = self.work(log, seed, config, stop).await;
         if let Some(shown) = shown {
             shown.leave().await;
         }
         ended
     }
 
-    async fn work(self, log: JetStream, config: &Config, stop: CancellationToken) -> Result<()> {
+    async fn work(self, log: JetStream, seed: &Seed, config: &Config, stop: CancellationToken) -> Result<()> {
         let version = WORKER_VERSION.to_string();
         let options = || decider::Options::new(version.clone());
         match self {
@@ -141,7 +141,7 @@ impl Part {
             }
             Self::Brain => brain::run(log, &config.brain, version, stop).await?,
             Self::Capabilities => {
-                capabilities::run(log, config.capabilities.clone(), version, stop).await?;
+                capabilities::run(log, config.capabilities.clone(), Opener::of(seed), version, stop).await?;
             }
             Self::Timekeeper => timekeeper::run(log, version, stop).await?,
             Self::Librarian => librarian::run(log, &config.data, config.archive_after, version, stop).await?,

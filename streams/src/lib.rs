@@ -7,6 +7,7 @@ pub mod archive;
 pub mod decide;
 pub mod record;
 pub mod registry;
+pub mod secret;
 pub mod subject;
 pub mod submission;
 pub mod topology;

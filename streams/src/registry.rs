@@ -5,6 +5,7 @@
 //! no longer has disappears.
 
 pub mod market;
+pub mod setting;
 
 use crate::{
     record::{Record, encode_header},
@@ -14,6 +15,7 @@ use schemas::{
     EventId, Time, Writer,
     catalogue::{Catalogue, Role, Runner, Verb},
     fact::ce_type,
+    manifest::Setting,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +52,9 @@ pub struct Plugin {
     /// Why it cannot be used, and what would help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What a tenant may choose for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<Setting>,
 }
 
 /// All verbs of one writer: the data of `plugin.listed`.
@@ -131,14 +136,27 @@ fn parse(subject: &str) -> Option<(Writer, String, Option<&str>)> {
 /// The record of a registry word; `last` is the sequence of the word that it takes the place of.
 pub fn record(writer: Writer, kind: &str, key: Option<&str>, data: Vec<u8>, time: Time, last: u64) -> Record {
     let subject = subject::registry(writer, kind, key);
+    word(subject, kind, &format!("/stage7/{writer}"), key.unwrap_or_default(), data, time, last)
+}
+
+/// The same of any word that is not about a mission: what it is about is its `key`.
+pub(crate) fn word(
+    subject: String,
+    kind: &str,
+    source: &str,
+    key: &str,
+    data: Vec<u8>,
+    time: Time,
+    last: u64,
+) -> Record {
     let id = EventId(Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{subject}/{last}").as_bytes()));
     let headers = [
         ("ce-specversion", "1.0".into()),
         ("ce-id", id.to_string()),
         ("ce-type", ce_type(kind)),
-        ("ce-source", format!("/stage7/{writer}")),
+        ("ce-source", source.into()),
         ("ce-time", time.to_string()),
-        ("ce-subject", encode_header(key.unwrap_or_default())),
+        ("ce-subject", encode_header(key)),
     ];
     let headers =
         headers.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.to_string(), value));

@@ -95,7 +95,7 @@ const PLAIN: Stream = Stream {
     republish: None,
 };
 
-pub const STREAMS: [Stream; 7] = [
+pub const STREAMS: [Stream; 8] = [
     Stream {
         name: "MISSIONS",
         about: "The log: every word about every mission",
@@ -133,6 +133,16 @@ pub const STREAMS: [Stream; 7] = [
         about: "Plugins, models, roles, faults and archived missions, as events",
         subjects: &["stage7.registry.>"],
         max_bytes: 256 * MIB,
+        ..PLAIN
+    },
+    Stream {
+        name: crate::secret::STREAM,
+        about: "Secrets, sealed to the worker that needs them; of each only the last word",
+        subjects: &["stage7.secret.>"],
+        // The second word on a secret takes the place of the first, which nobody is to find again.
+        discard: Discard::Old,
+        messages_per_subject: Some(1),
+        max_bytes: 64 * MIB,
         ..PLAIN
     },
     Stream {

@@ -32,6 +32,7 @@ mod process;
 mod python;
 mod random;
 mod recording;
+mod secret;
 mod stage7;
 mod standby;
 mod stuck;

@@ -4,6 +4,15 @@ use crate::{fault::Fault, value::Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Characters of a setting's value.
+pub const MOST_CHARACTERS: usize = 4096;
+
+/// Is this a name for a setting: `lower_snake`, as `api_key`?
+pub fn is_setting(name: &str) -> bool {
+    let part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    name.len() <= 64 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.split('_').all(part)
+}
+
 /// What a person chooses for all runs of a tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -34,7 +43,10 @@ impl Setting {
     /// What would be one.
     pub fn fits(&self, value: &Value) -> Result<(), String> {
         let right = match self.kind {
-            SettingKind::String | SettingKind::Secret => value.is_string().then_some(()).ok_or("a text".to_string()),
+            SettingKind::String | SettingKind::Secret => {
+                let is_text = value.as_str().is_some_and(|text| text.chars().count() <= MOST_CHARACTERS);
+                is_text.then_some(()).ok_or_else(|| format!("a text of at most {MOST_CHARACTERS} characters"))
+            }
             SettingKind::Number => value.is_number().then_some(()).ok_or("a number".into()),
             SettingKind::Boolean => value.is_boolean().then_some(()).ok_or("true or false".into()),
             SettingKind::Choice => {

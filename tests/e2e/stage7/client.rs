@@ -10,6 +10,7 @@ use crate::{
 use serde_json::{Value, json};
 use std::{
     cell::RefCell,
+    fs,
     path::{Path, PathBuf},
     process::Command,
     sync::{PoisonError, atomic::Ordering},
@@ -51,6 +52,17 @@ impl Stage7 {
     /// Runs a client's command to its end.
     pub fn cli(&self, args: &[&str]) -> Ended {
         self.client(args).ended(self)
+    }
+
+    /// Runs a client's command to its end, with something to read.
+    pub fn piped(&self, input: &str, args: &[&str]) -> Ended {
+        let (client, file) = (self.client(args), self.log("piped").with_extension("input"));
+        fs::write(&file, input).unwrap();
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "exec \"$@\" <\"$0\""]).arg(file).arg(client.get_program()).args(client.get_args());
+        command.env_clear().envs(client.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(client.get_current_dir().unwrap());
+        command.ended(self)
     }
 
     /// Starts a client's command.

@@ -1,7 +1,12 @@
 //! Where a plugin run meets the log: what the request refers to is fetched, the plugin runs, what
 //! it made is put away.
 
-use crate::{Host, Plugin, runtime::Failure, shelf::Shelf};
+use crate::{
+    Host, Plugin,
+    runtime::Failure,
+    shelf::Shelf,
+    vault::{Given, Vault},
+};
 use async_trait::async_trait;
 use nats::{
     effect::{Answer, Context, Effect},
@@ -24,13 +29,14 @@ const MOST_BYTES: u64 = 256 << 20;
 pub struct Capabilities {
     shelf: Arc<Shelf>,
     host: Arc<Host>,
+    vault: Vault,
     log: JetStream,
     parallel: usize,
 }
 
 impl Capabilities {
-    pub fn new(shelf: Arc<Shelf>, host: Arc<Host>, log: JetStream, parallel: usize) -> Self {
-        Self { shelf, host, log, parallel }
+    pub fn new(shelf: Arc<Shelf>, host: Arc<Host>, vault: Vault, log: JetStream, parallel: usize) -> Self {
+        Self { shelf, host, vault, log, parallel }
     }
 
     async fn run(&self, request: &Event, asked: &PluginRequested, context: &Context) -> Result<Done, Failure> {
@@ -42,6 +48,7 @@ impl Capabilities {
         let plugin = &*self.shelf.take(&asked.verb, &asked.version)?;
         let inputs = inputs(request, asked, plugin, context).await?;
         let files = files(request, asked, plugin, &inputs, context).await?;
+        let Given { settings, secrets } = self.vault.given(&request.tenant, &plugin.manifest).await?;
         if !plugin.is_native() {
             let started = PluginStarted { run: request.id, step: asked.step.clone(), attempt: asked.attempt };
             let said = context.say(request, started.into(), &request.id.to_string()).await;
@@ -52,7 +59,7 @@ impl Capabilities {
             // Nobody listens any more once the run is over.
             let _ = lines.send(line.to_string());
         };
-        let run = self.host.run(plugin, Run { inputs, files, ..Run::default() }, &context.stop, &log);
+        let run = self.host.run(plugin, Run { inputs, files, settings, secrets }, &context.stop, &log);
         tokio::pin!(run);
         let subject = format!("plugin.{}", request.id);
         loop {

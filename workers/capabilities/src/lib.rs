@@ -1,9 +1,9 @@
 //! Capabilities: the plugins, and the places where they run.
 //!
 //! Consumes: `plugin.requested` of any requester (group `plugin-runs`); what people say about plugins and
-//! their publishers' keys (`stage7.registry.user.>`). \
+//! their publishers' keys (`stage7.registry.user.>`); at each run settings and secrets. \
 //! Emits: `capability.plugin.started` of sandboxed runs; as answers `capability.plugin.completed` and
-//! `capability.plugin.failed`; in the registry `plugin.registered` and `plugin.listed`. \
+//! `capability.plugin.failed`; in the registry `plugin.registered`, `plugin.listed` and `sealing.announced`. \
 //! Decides: nothing. \
 //! Effects: native code, and processes in a sandbox; log lines on
 //! `stage7.live.{tenant}.{mission}.plugin.{run}`. \
@@ -20,29 +20,37 @@ pub mod package;
 pub mod plugin;
 mod process;
 pub mod program;
+mod redact;
 pub mod runtime;
 pub mod sandbox;
 pub mod scaffold;
 mod seccomp;
 mod shelf;
 pub mod signature;
+mod vault;
 
 pub use effect::Capabilities;
 pub use environment::folder as packages;
 pub use plugin::{Plugin, shipped};
+pub use redact::MASK;
 pub use runtime::{Failure, Host, State};
 
 use futures::{FutureExt, StreamExt};
 use nats::{
     jetstream::JetStream,
     log::{AppendError, Log, ReadError},
+    seal::Opener,
 };
 use schemas::Writer;
 use shelf::Shelf;
-use std::{path::PathBuf, sync::Arc, time::Duration};
-use streams::registry;
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+use streams::{
+    registry,
+    secret::{ANNOUNCED, Announced},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+use vault::Vault;
 
 /// What people say about plugins and their publishers.
 const SAID: &str = "stage7.registry.user.>";
@@ -64,12 +72,23 @@ pub struct Config {
     pub program: PathBuf,
     /// Where the packages of Python plugins are installed; see [`packages`].
     pub packages: PathBuf,
+    pub env: Env,
+}
+
+/// The variables of this machine that plugins may ask for; those that are not set have no value.
+#[derive(Clone, Default)]
+pub struct Env(pub BTreeMap<String, Option<String>>);
+
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 impl Config {
     /// What runs plugins here.
     pub fn host(&self) -> Host {
-        Host::new(&self.program, &self.packages)
+        Host::new(&self.program, &self.packages).with_env(self.env.clone())
     }
 }
 
@@ -83,16 +102,24 @@ pub enum Error {
 }
 
 /// Registers its verbs and runs plugins until `stop`; what people say about plugins is heeded as it
-/// comes.
+/// comes. Secrets are sealed to the key of `opener`.
 ///
 /// # Errors
 /// When the registry or the consumer refuses.
-pub async fn run(log: JetStream, config: Config, worker_version: String, stop: CancellationToken) -> Result<(), Error> {
+pub async fn run(
+    log: JetStream,
+    config: Config,
+    opener: Opener,
+    worker_version: String,
+    stop: CancellationToken,
+) -> Result<(), Error> {
     let host = Arc::new(config.host());
     let shelf = Arc::new(Shelf::new(shipped().into_iter().filter(|plugin| !plugin.is_agents()).collect()));
     // Listened to before it is read: nothing falls between.
     let mut said = log.overhear(SAID).await?;
     shelf.refresh(&log).await?;
+    let sealing = Announced { key: opener.public() };
+    nats::registry::publish(&log, Writer::Capability, ANNOUNCED, None, &sealing).await?;
     nats::registry::announce(&log, Writer::Capability, &shelf.registered(&host).await).await?;
     let heed = {
         let (log, shelf, host) = (log.clone(), Arc::clone(&shelf), Arc::clone(&host));
@@ -107,7 +134,8 @@ pub async fn run(log: JetStream, config: Config, worker_version: String, stop: C
         }
     };
     tokio::spawn(stop.clone().run_until_cancelled_owned(heed).in_current_span());
-    let capabilities = Capabilities::new(shelf, host, log.clone(), config.parallel);
+    let capabilities =
+        Capabilities::new(shelf, host, Vault::new(log.clone(), Arc::new(opener)), log.clone(), config.parallel);
     Ok(nats::effect::run(Arc::new(log), Arc::new(capabilities), worker_version, stop).await?)
 }
 

@@ -120,6 +120,7 @@ impl Programs {
         if !sandbox.routes.is_empty() {
             sandbox.bridge = Some(self.bridge.path().await.map_err(|e| unwritable(&e))?.into());
         }
+        sandbox.given = given(&call)?;
         let gate = sandbox.gate().map_err(|e| unwritable(&e))?;
         let readable = call.run.files.iter().filter_map(|(path, file)| Some((path, file.bytes.as_deref()?)));
         folder::place(&sandbox.work(), readable).map_err(|e| unwritable(&e))?;
@@ -175,6 +176,23 @@ impl Programs {
             (false, None) => Err(format!("its own tests fail ({})", ended.status)),
         }
     }
+}
+
+/// The variables that a run finds set: what of the machine's it was granted, its secrets by their names,
+/// and its settings as one JSON object.
+fn given(call: &Call<'_>) -> Result<Vec<(String, String)>, Failure> {
+    let Call { plugin, run, env, .. } = call;
+    let mut given: Vec<_> = env.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
+    for secret in &run.secrets {
+        if !given.iter().any(|(name, _)| *name == secret.name) {
+            given.push((secret.name.clone(), secret.value.clone()));
+        }
+    }
+    if !plugin.manifest.settings.is_empty() {
+        let settings = serde_json::to_string(&run.settings);
+        given.push(("SETTINGS".into(), settings.map_err(|e| Failure::new(Class::Permanent, e.to_string()))?));
+    }
+    Ok(given)
 }
 
 /// Seconds that a plugin's own tests may take, at least.

@@ -1,18 +1,20 @@
 //! One interface for all runtimes, and the checks around every run.
 
 use crate::{
+    Env,
     egress::Bridge,
     environment::Environments,
     native::Native,
     plugin::{Code, Plugin},
     process::Stopped,
     program::{JAVASCRIPT, PYTHON, Programs},
+    redact::Redactor,
 };
 use futures::future::BoxFuture;
 use plugins::{Done, File, Run};
 use schemas::{
     Class, Fault,
-    manifest::{self, Files, Permissions},
+    manifest::{self, Files, SettingKind},
     value::{REF_KEY, Value, Values, is_safe_path},
 };
 use std::{mem, path::PathBuf, sync::Arc};
@@ -48,6 +50,8 @@ impl From<plugins::Failure> for Failure {
 pub struct Call<'a> {
     pub plugin: &'a Plugin,
     pub run: Run,
+    /// Variables of this machine that it was granted.
+    pub env: Vec<(&'a str, &'a str)>,
     /// Stops the run and every process of it.
     pub cancel: &'a CancellationToken,
     /// Takes the lines that the plugin logs, as they come.
@@ -84,6 +88,7 @@ pub struct Host {
     python: Programs,
     javascript: Programs,
     environments: Arc<Environments>,
+    env: Env,
 }
 
 impl Host {
@@ -98,7 +103,14 @@ impl Host {
             python: Programs::new(&PYTHON, Some(Arc::clone(&environments)), Arc::clone(&bridge)),
             javascript: Programs::new(&JAVASCRIPT, None, bridge),
             environments,
+            env: Env::default(),
         }
+    }
+
+    /// With variables that plugins may ask for.
+    #[must_use]
+    pub fn with_env(self, env: Env) -> Self {
+        Self { env, ..self }
     }
 
     /// Python packages of plugins.
@@ -189,8 +201,11 @@ impl Host {
         if matches!(plugin.code, Code::Interface) {
             return State::Enabled;
         }
-        let ready = match (ungrantable(&plugin.manifest.permissions), self.runtime(plugin)) {
-            (Some(permission), _) => Err(format!("asks for {permission}, which cannot be granted yet")),
+        let withheld = plugin.manifest.permissions.env.iter().find(|name| !self.env.0.contains_key(*name));
+        let ready = match (withheld, self.runtime(plugin)) {
+            (Some(name), _) => Err(format!(
+                "asks for the variable {name}, which the operator does not give: see the setting workers.plugin_env"
+            )),
             (None, Some(runtime)) => runtime.ready().await,
             (None, None) => Err(format!("runtime `{}` is not built in", plugin.manifest.runtime.as_str())),
         };
@@ -227,7 +242,28 @@ impl Host {
                 file.bytes = None;
             }
         }
-        let mut done = runtime.run(Call { plugin, run, cancel, log }).await?;
+        let manifest = &plugin.manifest;
+        for setting in &manifest.settings {
+            if let (false, Some(default)) = (run.settings.contains_key(&setting.name), &setting.default) {
+                run.settings.insert(setting.name.clone(), default.clone());
+            }
+            if setting.required && !run.settings.contains_key(&setting.name) {
+                let why = format!("{name} needs its setting `{0}`: `stage7 plugin set {name} {0}`", setting.name);
+                return Err(Failure::new(Class::Permanent, why));
+            }
+        }
+        let sealed = manifest.settings.iter().filter(|setting| setting.kind == SettingKind::Secret);
+        let sealed = sealed.filter_map(|setting| run.settings.get(&setting.name)?.as_str());
+        let redactor = Redactor::new(run.secrets.iter().map(|secret| secret.value.as_str()).chain(sealed));
+        let log = |line: &str| log(&redactor.text(line));
+        let env = manifest.permissions.env.iter().filter_map(|name| {
+            let (name, value) = self.env.0.get_key_value(name)?;
+            Some((name.as_str(), value.as_deref()?))
+        });
+        let env = env.collect();
+        let ended = runtime.run(Call { plugin, run, env, cancel, log: &log }).await;
+        let mut done = ended.map_err(|failure| Failure { message: redactor.text(&failure.message), ..failure })?;
+        redactor.done(&mut done);
         let broken = |how: String| Failure::new(Class::Permanent, format!("{name} {how}"));
         let faults = check(&plugin.output, &mut done.outputs);
         if !faults.is_empty() {
@@ -239,12 +275,6 @@ impl Host {
         granted(&plugin.manifest.permissions.files, plugin.manifest.limits.output_kb, &done).map_err(broken)?;
         Ok(done)
     }
-}
-
-/// What a manifest may ask for and nobody can grant yet.
-fn ungrantable(permissions: &Permissions) -> Option<&'static str> {
-    let asks = [(&permissions.env, "environment variables"), (&permissions.secrets, "secrets")];
-    asks.into_iter().find(|(names, _)| !names.is_empty()).map(|(_, what)| what)
 }
 
 fn check(schema: &jsonschema::Validator, values: &mut Values) -> Vec<Fault> {

@@ -42,6 +42,8 @@ pub struct Sandbox {
     /// The hosts it may talk to, and the program that is the bridge to them.
     pub routes: Vec<Route>,
     pub bridge: Option<PathBuf>,
+    /// Variables that the run finds set. Their names are plain: the shell sets them.
+    pub given: Vec<(String, String)>,
 }
 
 impl Sandbox {
@@ -51,7 +53,7 @@ impl Sandbox {
     /// The temporary directory can't be written.
     pub fn new() -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("stage7-run-").tempdir()?;
-        let sandbox = Self { folder, packages: None, routes: Vec::new(), bridge: None };
+        let sandbox = Self { folder, packages: None, routes: Vec::new(), bridge: None, given: Vec::new() };
         fs::create_dir(sandbox.plugin())?;
         fs::create_dir(sandbox.work())?;
         let filter = seccomp::filter().map_err(io::Error::other)?;
@@ -105,15 +107,11 @@ impl Sandbox {
         // The shell opens the filter as descriptor 3 and becomes bubblewrap.
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "exec \"$@\" 3<\"$0\""]).arg(self.filter());
-        command.args([
-            "bwrap",
-            "--unshare-all",
-            "--die-with-parent",
-            "--new-session",
-            "--cap-drop",
-            "ALL",
-            "--clearenv",
-        ]);
+        command.args(["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
+        // What a shell sets by itself, and may tell of this machine.
+        for name in ["OLDPWD", "PWD", "SHLVL", "_"] {
+            command.args(["--unsetenv", name]);
+        }
         command.args(["--hostname", "sandbox", "--seccomp", "3"]);
         let bridge = self.bridge.as_ref().filter(|_| !self.routes.is_empty());
         if bridge.is_none() {
@@ -152,9 +150,13 @@ impl Sandbox {
             command.args(["--setenv", name, value]);
         }
         let before = if line.is_empty() { 1 } else { 2 };
-        command.arg("--").args(line).args(["/bin/sh", "-c", &limited(limits, extra, before), "sh"]).args(program);
+        let limited = limited(limits, extra, before);
+        let shell = format!("{limited}{}exec \"$@\"", named(&self.given));
+        command.arg("--").args(line).args(["/bin/sh", "-c", &shell, "sh"]).args(program);
         // Only what finds bubblewrap; no key of a model in the memory of a process beside plugin code.
         command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
+        // Under names that mean nothing to anybody outside: no argument, which all of the machine could read.
+        command.envs(self.given.iter().enumerate().map(|(i, (_, value))| (format!("GIVEN_{i}"), value)));
         if geteuid().is_root() {
             // Nobody may read the plugin, and nobody else than we may change it: what was verified is what
             // is mounted. Only the work folder is the run's own.
@@ -202,7 +204,7 @@ fn system(command: &mut Command) -> io::Result<()> {
     Ok(())
 }
 
-/// A shell line that sets the limits and becomes the program; so many processes are there before it.
+/// The beginning of a shell line: it sets the limits. So many processes are there before it.
 fn limited(limits: &Limits, extra: Extra, before: u32) -> String {
     let Limits { seconds, memory_mb, processes, output_kb } = limits;
     let memory = |extra: u32| (u64::from(*memory_mb) + u64::from(extra)) * 1024;
@@ -216,8 +218,14 @@ fn limited(limits: &Limits, extra: Extra, before: u32) -> String {
         let count = processes + before;
         line.push_str(&format!("{{ (ulimit -u {count}) 2>/dev/null && ulimit -u {count} || ulimit -p {count}; }} && "));
     }
-    line.push_str("exec \"$@\"");
     line
+}
+
+/// The same: it gives variables the names that they have inside.
+fn named(given: &[(String, String)]) -> String {
+    let one =
+        |(i, (name, _)): (usize, &(String, String))| format!("export {name}=\"$GIVEN_{i}\" && unset GIVEN_{i} && ");
+    given.iter().enumerate().map(one).collect()
 }
 
 /// Since Linux 5.14 the limit on processes counts those in the sandbox; before, all of the user's.
@@ -328,6 +336,6 @@ mod tests {
             ),
             "{line}"
         );
-        assert!(line.ends_with("exec \"$@\""), "{line}");
+        assert!(line.ends_with(" && "), "{line}");
     }
 }

@@ -12,7 +12,7 @@ use nats::{
     jetstream::JetStream,
     log::{Log, ReadError},
 };
-use schemas::{Class, Tenant};
+use schemas::{Class, Tenant, manifest::Manifest};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -199,7 +199,14 @@ pub async fn entry(plugin: &Plugin, host: &Host) -> registry::Plugin {
         State::Enabled => (registry::State::Enabled, None),
         State::Unavailable(reason) => (registry::State::Unavailable, Some(reason)),
     };
-    registry::Plugin { verb: plugin.manifest.verb(), digest: plugin.digest(), state, reason }
+    let Manifest { settings, .. } = &plugin.manifest;
+    registry::Plugin {
+        verb: plugin.manifest.verb(),
+        digest: plugin.digest(),
+        state,
+        reason,
+        settings: settings.clone(),
+    }
 }
 
 /// A key that is the one that it is said to be.

@@ -3,8 +3,8 @@
 //!
 //! Consumes: requests on `stage7.submit|user|command|read|put|get.{tenant}…`; any number of instances share
 //! them. \
-//! Emits: `user` words of missions, and of the registry (plugins and their publishers' keys); goals on
-//! `stage7.goal.{tenant}`. \
+//! Emits: `user` words of missions, and of the registry (plugins and their settings, their publishers'
+//! keys); sealed secrets; goals on `stage7.goal.{tenant}`. \
 //! Decides: whether a request is well formed and makes sense now; nothing about a mission. \
 //! Effects: files in and out of `ARTIFACTS`; lists, searches, archiving and imports are asked of the
 //! librarian. \
@@ -17,6 +17,8 @@ mod market;
 mod mission;
 mod query;
 mod read;
+mod secret;
+mod setting;
 mod submit;
 
 use async_trait::async_trait;
@@ -91,6 +93,12 @@ impl Door {
             }
             ["command", whose, noun @ ("plugin" | "key"), verb] => {
                 market::order(self, &tenant(whose)?, &format!("{noun}.{verb}"), &request.payload).await.map(json)
+            }
+            ["command", whose, "secret", what] => {
+                secret::order(self, &tenant(whose)?, what, &request.payload).await.map(json)
+            }
+            ["command", whose, "setting", what] => {
+                setting::order(self, &tenant(whose)?, what, &request.payload).await.map(json)
             }
             ["put", whose, sha256, n] => {
                 file::put(&self.log, &tenant(whose)?, sha256, n, &request.payload).await.map(json)

@@ -248,11 +248,11 @@ fn unknown(market: &Market, verb: &str, version: Option<&str>) -> Refusal {
     Refusal::of_faults("unknown_plugin", vec![Fault::new("/verb", message)])
 }
 
-fn given<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+pub fn given<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|e| Refusal::new("invalid_json", format!("what was given is wrong: {e}")))
 }
 
-fn form(at: &str, is_right: bool, right: &str) -> Result<(), Refusal> {
+pub fn form(at: &str, is_right: bool, right: &str) -> Result<(), Refusal> {
     let fault = || Fault::new(at, format!("{} {right}", at.trim_start_matches('/')));
     if is_right { Ok(()) } else { Err(Refusal::of_faults("invalid_order", vec![fault()])) }
 }

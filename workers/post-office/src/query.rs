@@ -1,6 +1,6 @@
 //! Questions that are not about one mission: lists and searches, plugins, refused goals.
 
-use crate::{Door, market, read::GoalName, unread};
+use crate::{Door, market, read::GoalName, setting, unread};
 use bytes::Bytes;
 use nats::{jetstream::JetStream, service::ask};
 use schemas::{Fault, Tenant, Value};
@@ -67,7 +67,7 @@ pub async fn plugins(door: &Door) -> Result<Value, Refusal> {
 }
 
 /// One verb, with its schemas.
-pub async fn plugin(door: &Door, verb: &str) -> Result<Value, Refusal> {
+pub async fn plugin(door: &Door, tenant: &Tenant, verb: &str) -> Result<Value, Refusal> {
     let mut reader = door.registry.lock().await;
     let registry = reader.read(&door.log).await.map_err(unread)?;
     let Some(plugin) = registry.plugins().find(|plugin| plugin.verb.name == verb) else {
@@ -81,6 +81,9 @@ pub async fn plugin(door: &Door, verb: &str) -> Result<Value, Refusal> {
         whole["added"] = market::versions(&market, verb);
     }
     whole["digest"] = json!(plugin.digest);
+    if !plugin.settings.is_empty() {
+        whole["settings"] = setting::list(door, tenant, plugin).await?;
+    }
     for field in ["input", "output", "literal", "files", "roles", "pure"] {
         whole[field] = json!(plugin.verb)[field].take();
     }

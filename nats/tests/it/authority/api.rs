@@ -24,12 +24,19 @@ fn reads(name: &str) -> Vec<String> {
             "CONSUMER.INFO.MISSIONS.plugin-runs",
             "CONSUMER.INFO.MISSIONS.timers",
         ],
-        "door" => &["DIRECT.GET.GOALS", "DIRECT.GET.REFUSALS", "DIRECT.GET.REFUSALS.S"],
+        "door" => &[
+            "DIRECT.GET.GOALS",
+            "DIRECT.GET.REFUSALS",
+            "DIRECT.GET.REFUSALS.S",
+            "DIRECT.GET.SECRETS",
+            "DIRECT.GET.SECRETS.S",
+        ],
+        "capability" => &["DIRECT.GET.SECRETS"],
         _ => &[],
     };
     let all = match name {
         "control" | "agent" | "librarian" | "door" => [log, registry, more].concat(),
-        "brain" | "capability" => registry.to_vec(),
+        "brain" | "capability" => [registry, more].concat(),
         _ => vec![],
     };
     all.into_iter().map(String::from).collect()
@@ -124,6 +131,7 @@ fn stored(stream: &str) -> String {
         "GOALS" => "stage7.goal.default".into(),
         "REFUSALS" => "stage7.refused.default".into(),
         "REGISTRY" => "stage7.registry.control.role.set.k".into(),
+        "SECRETS" => "stage7.secret.default.KEY".into(),
         "ARTIFACTS" => "stage7.artifact.default.aa.0".into(),
         "TIMERS" => "stage7.timer.due.default.0.m1.agent.t1".into(),
         "TELEMETRY" => "stage7.telemetry.control.cpu".into(),

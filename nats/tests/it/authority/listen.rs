@@ -62,6 +62,8 @@ fn wishes() -> Vec<String> {
         "stage7.refused.>",
         "stage7.registry.>",
         "stage7.registry.control.>",
+        "stage7.secret.>",
+        "stage7.secret.default.*",
         "stage7.artifact.>",
         "stage7.timer.>",
         "stage7.telemetry.>",
@@ -149,7 +151,7 @@ fn traffic(world: &World) {
         }
         match name {
             "control" => subjects.extend(["default", OTHER].map(|tenant| format!("stage7.refused.{tenant}"))),
-            "door" => subjects.push("stage7.query.missions".into()),
+            "door" => subjects.extend(["stage7.query.missions", "stage7.secret.default.K"].map(String::from)),
             "sys" => subjects = vec!["$SYS.REQ.SERVER.PING".into()],
             _ => {}
         }

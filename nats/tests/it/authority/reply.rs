@@ -82,6 +82,7 @@ fn asks(name: &str) -> Vec<(String, String)> {
             .replace(".>", ".own.said");
         let body = match crossing.subject.as_str() {
             "$JS.API.DIRECT.GET.REGISTRY" => batch("stage7.registry.>"),
+            "$JS.API.DIRECT.GET.SECRETS" => batch("stage7.secret.>"),
             s if s.contains(".MSG.NEXT.") => r#"{"batch":1,"expires":200000000}"#.into(),
             s if s.starts_with("$JS.") => String::new(),
             _ => "x".into(),
@@ -103,7 +104,7 @@ fn words(setup: &mut Wire) {
     ] {
         setup.ask(&format!("{M}.{word}"), "x");
     }
-    for subject in ["stage7.registry.control.role.set.k", "stage7.artifact.default.aa.0"] {
+    for subject in ["stage7.registry.control.role.set.k", "stage7.secret.default.KEY", "stage7.artifact.default.aa.0"] {
         setup.ask(subject, "x");
     }
 }

@@ -111,6 +111,8 @@ async fn a_tenants_account_can_not_be_written_to_reach_anothers() {
         "$JS.API.DIRECT.GET.MISSIONS",
         "$JS.API.DIRECT.GET.MISSIONS.stage7.mission.*.*.*.control.mission.*",
         "$JS.API.DIRECT.GET.REGISTRY",
+        "$JS.API.DIRECT.GET.SECRETS",
+        "stage7.secret.default.>",
         "$JS.API.DIRECT.GET.REFUSALS.stage7.refused.*",
         "$JS.API.CONSUMER.MSG.NEXT.MISSIONS.llm-calls",
         "$JS.ACK.MISSIONS.llm-calls.>",

@@ -44,6 +44,7 @@ fn families() -> Vec<(String, Vec<&'static str>)> {
         let theirs = PEOPLE.iter().filter(|(_, t)| *t == tenant).map(|(name, _)| *name);
         all.push((format!("stage7.goal.{tenant}"), theirs.chain(["door"]).collect()));
         all.push((format!("stage7.refused.{tenant}"), vec!["control"]));
+        all.push((format!("stage7.secret.{tenant}.API_KEY"), vec!["door"]));
         let keepers = ["control", "agent", "librarian", "door", "brain", "capability"];
         all.push((format!("stage7.artifact.{tenant}.{}.0", "a".repeat(64)), keepers.to_vec()));
         for phase in ["set", "due", "at"] {

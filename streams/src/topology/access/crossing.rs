@@ -34,6 +34,9 @@ const SHARED: [(&str, Way); 9] = [
     ("stage7.registry.>", Way::Stream),
 ];
 
+/// Where the worker that opens secrets reads them.
+const SECRETS: &str = "$JS.API.DIRECT.GET.SECRETS";
+
 /// Everything that LOG lends to the zones of effects. No two overlap for one zone: the server takes
 /// the first that matches, in random order.
 pub fn crossings() -> Vec<Crossing> {
@@ -58,5 +61,6 @@ pub fn crossings() -> Vec<Crossing> {
         }
         subjects.into_iter().map(|(subject, way)| Crossing { subject, way, zones: vec![user.zone] })
     });
-    shared.chain(own).collect()
+    let secrets = Crossing { subject: SECRETS.into(), way: Way::RequestMany, zones: vec![Zone::Capability] };
+    shared.chain(own).chain([secrets]).collect()
 }

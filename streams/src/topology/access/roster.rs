@@ -125,6 +125,7 @@ pub const USERS: [User; 9] = [
                     "_R_.>",
                     "stage7.mission.*.*.*.user.>",
                     "stage7.registry.user.>",
+                    "stage7.secret.>",
                     "stage7.telemetry.user.>",
                     "stage7.goal.*",
                     "stage7.query.>",
@@ -133,6 +134,8 @@ pub const USERS: [User; 9] = [
                 READ_REGISTRY,
                 ARTIFACTS,
                 &[
+                    "$JS.API.DIRECT.GET.SECRETS",
+                    "$JS.API.DIRECT.GET.SECRETS.>",
                     "$JS.API.DIRECT.GET.GOALS",
                     "$JS.API.DIRECT.GET.REFUSALS",
                     "$JS.API.DIRECT.GET.REFUSALS.stage7.refused.*",

@@ -17,7 +17,9 @@ use streams::{
     registry::{
         self, LISTED, Listed, REGISTERED,
         market::{self, Added, Pinned, Trusted},
+        setting::{CHOSEN, Chosen},
     },
+    secret::{ANNOUNCED, Announced, KEPT, Seal, Secret},
     submission::{REFUSED, Refusal, Refused},
 };
 
@@ -143,6 +145,11 @@ fn others() -> Vec<(&'static str, Value)> {
         size: 2_048,
         tenant: "default".into(),
     };
+    let kept = Secret {
+        grants: vec!["API_CLIENT@api.example.org".parse().unwrap()],
+        since: Time(1_772_442_904_250),
+        seal: Some(Seal { to: "XA…".into(), from: "XB…".into(), sealed: "eGt2MQ…".into() }),
+    };
     let about = |kind: &str, summary: &str| event(kind, &ce_type(kind), summary, "Nothing", &json!({}));
     let timer = json!({"tenant": "default", "mission": mission, "requester": Writer::Agent.as_str(), "timer": mission,
         "at": Time(1_772_442_904_250).to_string(), "traceparent": null});
@@ -204,6 +211,36 @@ fn others() -> Vec<(&'static str, Value)> {
                 "New missions get this version; without one, the newest.",
                 "Pinned",
                 &json!(Pinned { version: Some("1.0.0".into()) }),
+            ),
+        ),
+        (
+            CHOSEN,
+            event(
+                CHOSEN,
+                &ce_type(CHOSEN),
+                "A plugin's setting, for all runs of a tenant; without a value, its default counts.",
+                "Chosen",
+                &json!(Chosen { value: Some("searxng".into()) }),
+            ),
+        ),
+        (
+            ANNOUNCED,
+            event(
+                ANNOUNCED,
+                &ce_type(ANNOUNCED),
+                "What secrets are sealed to, as NKeys seal (`xkv1`).",
+                "Announced",
+                &json!(Announced { key: "XA…".into() }),
+            ),
+        ),
+        (
+            KEPT,
+            event(
+                KEPT,
+                &ce_type(KEPT),
+                "A secret and who may have it; without a seal, it was removed.",
+                "Secret",
+                &json!(kept),
             ),
         ),
         (

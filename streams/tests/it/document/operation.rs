@@ -7,7 +7,7 @@ use super::{
 use schemas::Writer;
 use serde_json::{Map, Value, json};
 use streams::topology::{
-    CONSUMERS,
+    CONSUMERS, STREAMS,
     access::{USERS, User, Way, crossings},
 };
 
@@ -18,6 +18,9 @@ fn users(channel: &str) -> (&'static [&'static str], &'static [&'static str]) {
         "refused" => (&["control"], &["person", "door"]),
         "registry.registered" | "registry.listed" => (&["agent", "capability"], &["control", "door"]),
         "registry.market" => (&["door"], &["capability", "door"]),
+        "registry.setting" => (&["door"], &["capability", "door"]),
+        "registry.sealing" => (&["capability"], &["door"]),
+        "secret" => (&["door"], &["capability", "door"]),
         "registry.archived" => (&["librarian"], &["librarian", "control", "door"]),
         "artifact" => (
             &["control", "agent", "brain", "capability", "librarian", "door"],
@@ -96,7 +99,11 @@ fn who_is_said_to_send_and_to_receive_may() {
         for user in receivers.iter().filter(|user| **user != "person").map(|user| of(user)) {
             let taken = CONSUMERS.iter().filter(|c| user.consumers.contains(&c.name)).map(|c| c.filter.to_string());
             let read = user.may_publish().unwrap_or_else(|| lent(user, false)).into_iter();
-            let read = read.filter_map(|s| Some(s.strip_prefix("$JS.API.DIRECT.GET.")?.split_once('.')?.1.to_string()));
+            let read = read.filter_map(|s| match s.strip_prefix("$JS.API.DIRECT.GET.")?.split_once('.') {
+                Some((_, subject)) => Some(subject.to_string()),
+                // The right to read a stream as a whole.
+                None => Some(STREAMS.iter().find(|stream| s.ends_with(stream.name))?.subjects[0].to_string()),
+            });
             let heard = user.may_subscribe().unwrap_or_else(|| lent(user, true));
             let mut rights = taken.chain(read).chain(heard);
             assert!(rights.any(|right| matches(&right, address)), "{} receives {address}", user.name);

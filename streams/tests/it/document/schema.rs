@@ -106,6 +106,7 @@ fn ours() -> Vec<(&'static str, Value)> {
         "digest": {"type": "string", "description": "SHA-256 over manifest and files, lower-case hex."},
         "state": {"enum": ["enabled", "unavailable", "disabled"]},
         "reason": {"type": "string", "description": "Why it cannot be used, and what would help."},
+        "settings": {"type": "array", "items": {"type": "object"}, "description": "What a tenant may choose for it."},
     });
     let archived = json!({"tenant": text(), "mission": id(), "at": text(),
         "archive": {"type": "object", "description": "A reference to the export in `ARTIFACTS`, compressed with gzip."},
@@ -124,13 +125,15 @@ fn ours() -> Vec<(&'static str, Value)> {
         "type": "object",
         "description": "`{\"mission\", \"after\"?, \"limit\"?}` events · `{\"mission\", \"state\": true, \"at\"?}` the mission \
             as it stands, or stood · `{\"list\": {…}}` · `{\"search\": {…}}` · `{\"plugins\": true}` · `{\"plugin\": \"VERB\"}` · \
-            `{\"refused\": {\"source\", \"id\"}}` · `{\"dead\": {…}}`",
+            `{\"refused\": {\"source\", \"id\"}}` · `{\"dead\": {…}}` · \
+            `{\"secrets\": true}` their names and the key to seal to",
         "minProperties": 1,
     });
     let order = json!({
         "type": "object",
         "description": "`{\"mission\"}` for `mission.archive`, `{\"sha256\", \"size\"}` of a stored export for `mission.import`; \
-            `{\"verb\", \"version\"?}` and the like for plugins, `{\"fingerprint\", …}` for keys",
+            `{\"verb\", \"version\"?}` and the like for plugins, `{\"fingerprint\", …}` for keys, \
+            `{\"name\", \"for\"?, \"seal\"}` for secrets, `{\"verb\", \"name\", \"value\"}` for settings",
         "minProperties": 1,
     });
     let done = json!({
@@ -170,6 +173,22 @@ fn ours() -> Vec<(&'static str, Value)> {
                 "A version of a plugin, and where its package lies.",
                 json!({"verb": text(), "version": text(), "publisher": text(), "digest": text(), "sha256": text(), "size": {"type": "integer", "minimum": 0}, "tenant": text()}),
                 &["verb", "version", "publisher", "digest", "sha256", "size", "tenant"],
+            ),
+        ),
+        ("Chosen", object("A plugin's setting.", json!({"value": {"type": ["string", "number", "boolean"]}}), &[])),
+        (
+            "Announced",
+            object("A public key for sealing, an NKey.", json!({"key": {"type": "string", "pattern": "^X"}}), &["key"]),
+        ),
+        (
+            "Secret",
+            object(
+                "A secret, sealed.",
+                json!({"for": {"type": "array", "items": text(), "description": "Who may have it: VERB, or VERB@HOST to send it there only."},
+                    "since": text(),
+                    "seal": {"type": "object", "description": "To whom, from whom (made for this once), and the sealed bytes in base64.",
+                        "properties": {"to": text(), "from": text(), "sealed": text()}, "required": ["to", "from", "sealed"]}}),
+                &["for", "since"],
             ),
         ),
         ("Pinned", object("The version that new missions get.", json!({"version": text()}), &[])),

@@ -2,6 +2,7 @@
 
 mod develop;
 mod environment;
+mod given;
 mod javascript;
 mod native;
 mod network;

@@ -281,11 +281,3 @@ async fn files_go_in_and_out_as_granted() {
     let failure = host().run(&link, run_of(json!({})), &CancellationToken::new(), &|_| {}).await.expect_err("a link");
     assert!(failure.message.contains("not a plain file"), "{failure}");
 }
-
-#[tokio::test]
-async fn what_cannot_be_granted_is_refused() {
-    let plugin = plugin("permissions.secrets = [\"KEY\"]\n", "give()");
-    let failure =
-        host().run(&plugin, run_of(json!({})), &CancellationToken::new(), &|_| {}).await.expect_err("refused");
-    assert_eq!(failure.message, "TRIAL is unavailable: asks for secrets, which cannot be granted yet");
-}

@@ -11,4 +11,5 @@ mod file;
 mod fixture;
 mod market;
 mod read;
+mod secret;
 mod submit;
