@@ -6,7 +6,7 @@ mod dotenv;
 mod file;
 mod setting;
 
-pub use setting::{Found, Origin, SETTINGS};
+pub use setting::{Found, Origin};
 
 use crate::{cli::Shared, exit, trace::Secrets};
 use schemas::limits::Limits;
@@ -98,10 +98,10 @@ fn flags(shared: &Shared) -> Vec<(&'static str, String)> {
 
 impl Sources {
     fn resolve(mut self) -> Result<Config, Vec<String>> {
-        let found: Vec<Found> = SETTINGS.iter().map(|setting| self.find(setting)).collect();
+        let found: Vec<Found> = setting::all().map(|setting| self.find(setting)).collect();
         for entry in &self.file {
-            if !SETTINGS.iter().any(|setting| setting.name == entry.name) {
-                let known = SETTINGS.each_ref().map(|setting| setting.name).join(", ");
+            if !setting::all().any(|setting| setting.name == entry.name) {
+                let known = setting::all().map(|setting| setting.name).collect::<Vec<_>>().join(", ");
                 self.faults.push(format!("{}: unknown setting `{}`; known are {known}", entry.place, entry.name));
             }
         }
@@ -148,12 +148,19 @@ impl Sources {
     /// What is set as a secret, and what variables hold that are named as one: a library may know
     /// them, or a later version.
     fn secrets(&self, found: &[Found]) -> Secrets {
-        let set = found.iter().filter(|found| found.setting.kind == setting::Kind::Secret);
+        let values = found.iter().flat_map(|found| match (&found.value, found.setting.kind) {
+            (Some(value), setting::Kind::Secret) => vec![value.clone()],
+            (Some(value), setting::Kind::Headers) => {
+                let headers = brain::ProviderConfig::headers(value).unwrap_or_default();
+                headers.iter().map(|(_, value)| value.reveal().to_string()).collect()
+            }
+            _ => Vec::new(),
+        });
         let variables =
             self.environment.iter().map(|(name, value)| (name.as_str(), value.to_string_lossy().into_owned()));
         let all = variables.chain(self.dotenv.iter().map(|line| (line.name.as_str(), line.value.clone())));
         let named = all.filter(|(name, _)| Secrets::is_named(name)).map(|(_, value)| value);
-        Secrets::new(set.filter_map(|found| found.value.clone()).chain(named))
+        Secrets::new(values.chain(named))
     }
 
     fn variable(&self, name: &str) -> Option<&OsString> {
@@ -174,9 +181,6 @@ impl Sources {
             text.and_then(|text| text.parse().ok())
                 .expect("the table has a default for it, and what was set was checked")
         }
-        let (key, url) = (text("openai.api_key"), text("openai.api_url"));
-        let openai = brain::OpenAi { key: key.map(brain::Key::new), url, model: text("openai.model") };
-        let is_on = openai.key.is_some() || openai.url.is_some();
         let data = PathBuf::from(text("data").unwrap_or_default());
         Config {
             data: data.clone(),
@@ -188,7 +192,7 @@ impl Sources {
                 "STAGE7_NATS_SERVER" => text("nats.server").map(OsString::from),
                 name => self.variable(name).cloned(),
             }),
-            brain: brain::Config { openai: is_on.then_some(openai), parallel: number(text("workers.llm_calls")) },
+            brain: brain::Config { providers: providers(&text), parallel: number(text("workers.llm_calls")) },
             capabilities: capabilities::Config {
                 parallel: number(text("workers.plugin_runs")),
                 program: "/proc/self/exe".into(),
@@ -210,6 +214,24 @@ impl Sources {
             found,
         }
     }
+}
+
+/// The model providers that are on: those with a key or an address.
+fn providers(text: &impl Fn(&str) -> Option<String>) -> Vec<brain::ProviderConfig> {
+    let provider = |known: &'static brain::Known| {
+        let of = |setting: &str| text(&format!("{}.{setting}", known.name));
+        let (key, url) = (of("api_key").map(brain::Key::new), of("api_url"));
+        let is_on = url.is_some() || key.is_some() && known.url.is_some();
+        let headers = of("headers").and_then(|text| brain::ProviderConfig::headers(&text).ok()).unwrap_or_default();
+        is_on.then(|| brain::ProviderConfig {
+            key,
+            url,
+            model: of("model"),
+            headers,
+            ..brain::ProviderConfig::new(known)
+        })
+    };
+    brain::KNOWN.iter().filter_map(provider).collect()
 }
 
 #[cfg(test)]
@@ -281,7 +303,24 @@ mod tests {
         let all = config(&[], &[], "", "").unwrap();
         assert_eq!(all.limits, Limits::default());
         assert_eq!(all.data, Path::new("./.stage7"));
-        assert!(all.brain.openai.is_none() && all.nats_url.is_none());
+        assert!(all.brain.providers.is_empty() && all.nats_url.is_none());
+    }
+
+    #[test]
+    fn each_provider_is_turned_on_by_what_it_needs() {
+        let on = |environment: &[(&str, &str)]| {
+            let all = config(&[], environment, "", "").unwrap();
+            all.brain.providers.iter().map(|provider| provider.known.name).collect::<Vec<_>>()
+        };
+        assert_eq!(on(&[("GEMINI_API_KEY", "k"), ("ANTHROPIC_API_KEY", "k")]), ["anthropic", "gemini"]);
+        assert_eq!(on(&[("LLAMACPP_URL", "http://h:1"), ("TGI_URL", "http://h:2")]), ["llamacpp", "tgi"]);
+        assert_eq!(on(&[("OPENWEBUI_API_KEY", "k")]), [""; 0], "nobody knows where it is");
+        let headers = [("OPENROUTER_API_KEY", "k"), ("OPENROUTER_HEADERS", "X-Title: hunter2")];
+        let all = config(&[], &headers, "", "").unwrap();
+        assert_eq!(all.brain.providers[0].headers[0].1.reveal(), "hunter2");
+        assert!(!format!("{all:?}").contains("hunter2") && all.secrets.mask("hunter2".into()) == "[secret]");
+        let faults = config(&[], &[("OPENAI_HEADERS", "hunter2")], "", "").unwrap_err();
+        assert!(faults[0].contains("must be headers as") && !faults[0].contains("hunter2"), "{faults:?}");
     }
 
     #[test]
@@ -289,7 +328,10 @@ mod tests {
         let all = config(&[], &[("OPENAI_API_KEY", "sk-very-secret"), ("OPENAI_API_URL", "")], "", "").unwrap();
         assert!(!format!("{all:?}").contains("very-secret"));
         let shown = all.found.iter().filter_map(Found::shown).collect::<Vec<_>>();
-        assert!(all.brain.openai.is_some() && shown.iter().all(|value| !value.contains("very-secret")), "{shown:?}");
-        assert!(config(&[], &[("OPENAI_API_URL", "http://127.0.0.1:1")], "", "").unwrap().brain.openai.is_some());
+        assert!(
+            all.brain.providers.len() == 1 && shown.iter().all(|value| !value.contains("very-secret")),
+            "{shown:?}"
+        );
+        assert!(config(&[], &[("OPENAI_API_URL", "http://127.0.0.1:1")], "", "").unwrap().brain.providers.len() == 1);
     }
 }

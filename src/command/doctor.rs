@@ -113,21 +113,24 @@ async fn running(config: &Config) -> Finding {
 }
 
 fn models_finding(config: &Config) -> Finding {
-    let state = if config.brain.openai.is_some() { Health::Ok } else { Health::Missing };
+    let state = if config.brain.providers.is_empty() { Health::Missing } else { Health::Ok };
     Finding { what: "models", state, text: models(config) }
 }
 
 /// Which models are asked.
 pub fn models(config: &Config) -> String {
-    match &config.brain.openai {
-        Some(openai) => {
-            let model = openai.model.as_deref().map(|model| format!(", model {model}")).unwrap_or_default();
-            // As it may be shown: an address can hold a password.
-            let url = config.found.iter().find(|found| found.setting.name == "openai.api_url");
-            let url = url.and_then(crate::config::Found::shown).unwrap_or_else(|| "api.openai.com".into());
-            format!("OpenAI-compatible at {url}{model}")
-        }
-        None => "offline only (labelled templates, no model): set OPENAI_API_KEY, or OPENAI_API_URL for any compatible server".into(),
+    let one = |provider: &brain::ProviderConfig| {
+        let model = provider.model.as_deref().map(|model| format!(", model {model}")).unwrap_or_default();
+        // As it may be shown: an address can hold a password.
+        let name = format!("{}.api_url", provider.known.name);
+        let url = config.found.iter().find(|found| found.setting.name == name);
+        let url = url.and_then(crate::config::Found::shown).map(|url| format!(" at {url}")).unwrap_or_default();
+        format!("{}{url}{model}", provider.known.title)
+    };
+    match config.brain.providers.as_slice() {
+        [] => "offline only (labelled templates, no model): set OPENAI_API_KEY, or another provider's key or address"
+            .into(),
+        some => some.iter().map(one).collect::<Vec<_>>().join("; "),
     }
 }
 

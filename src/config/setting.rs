@@ -20,6 +20,8 @@ pub enum Kind {
     Text,
     /// A text that is never shown.
     Secret,
+    /// Headers of HTTP, never shown.
+    Headers,
     /// An address that begins with one of these.
     Url(&'static [&'static str]),
     /// A whole number between these.
@@ -42,8 +44,8 @@ const fn setting(
     Setting { name, variables, kind, default, about }
 }
 
-/// All of them.
-pub static SETTINGS: [Setting; 21] = [
+/// All but those of model providers.
+static SETTINGS: [Setting; 18] = [
     setting("data", &["STAGE7_DATA"], Kind::Text, Some("./.stage7"), "the data directory"),
     setting("log", &["STAGE7_LOG"], Kind::Text, Some(crate::trace::DEFAULT), "what is logged, as tracing filters"),
     setting(
@@ -62,15 +64,6 @@ pub static SETTINGS: [Setting; 21] = [
         "when that server syncs to disk; with `always` many words wait for the disk together",
     ),
     setting("nats.server", &["STAGE7_NATS_SERVER"], Kind::Text, None, "the nats-server program to run"),
-    setting("openai.api_key", &["OPENAI_API_KEY"], Kind::Secret, None, "turns the provider on"),
-    setting(
-        "openai.api_url",
-        &["OPENAI_API_URL"],
-        Kind::Url(&["http://", "https://"]),
-        None,
-        "any server that speaks its dialect",
-    ),
-    setting("openai.model", &["OPENAI_MODEL"], Kind::Text, None, "the model when a goal names none"),
     setting("workers.llm_calls", &["STAGE7_LLM_CALLS"], Kind::Count(1, 1_000), Some("16"), "model calls at once"),
     setting("workers.plugin_runs", &["STAGE7_PLUGIN_RUNS"], Kind::Count(1, 1_000), Some("32"), "plugin runs at once"),
     setting(
@@ -121,11 +114,65 @@ pub static SETTINGS: [Setting; 21] = [
     ),
 ];
 
+/// The settings of one model provider; a name without `_API_` is another for its address.
+macro_rules! provider {
+    ($name:literal, $prefix:literal) => {
+        [
+            setting(
+                concat!($name, ".api_key"),
+                &[concat!($prefix, "_API_KEY")],
+                Kind::Secret,
+                None,
+                "turns the provider on",
+            ),
+            setting(
+                concat!($name, ".api_url"),
+                &[concat!($prefix, "_API_URL"), concat!($prefix, "_URL")],
+                Kind::Url(&["http://", "https://"]),
+                None,
+                "any server that speaks its dialect; turns it on, too",
+            ),
+            setting(
+                concat!($name, ".model"),
+                &[concat!($prefix, "_MODEL")],
+                Kind::Text,
+                None,
+                "the model when a goal names none",
+            ),
+            setting(
+                concat!($name, ".headers"),
+                &[concat!($prefix, "_HEADERS")],
+                Kind::Headers,
+                None,
+                "sent with each request: `Name: value; Other: value`",
+            ),
+        ]
+    };
+}
+
+/// Those of model providers.
+static PROVIDERS: [[Setting; 4]; brain::KNOWN.len()] = [
+    provider!("openai", "OPENAI"),
+    provider!("anthropic", "ANTHROPIC"),
+    provider!("gemini", "GEMINI"),
+    provider!("huggingface", "HUGGINGFACE"),
+    provider!("openrouter", "OPENROUTER"),
+    provider!("openwebui", "OPENWEBUI"),
+    provider!("llamacpp", "LLAMACPP"),
+    provider!("tgi", "TGI"),
+];
+
+/// All of them.
+pub fn all() -> impl Iterator<Item = &'static Setting> + Clone {
+    SETTINGS.iter().chain(PROVIDERS.iter().flatten())
+}
+
 impl Kind {
     /// What is wrong with a value, as the end of a sentence.
     pub fn check(self, value: &str) -> Result<(), String> {
         let fits = match self {
             Self::Text | Self::Secret => !value.trim().is_empty() && !value.chars().any(char::is_control),
+            Self::Headers => brain::ProviderConfig::headers(value).is_ok_and(|all| !all.is_empty()),
             Self::Url(starts) => {
                 starts.iter().any(|start| value.len() > start.len() && value.starts_with(start))
                     && !value.contains(char::is_whitespace)
@@ -138,9 +185,15 @@ impl Kind {
         if fits { Ok(()) } else { Err(format!("must be {}", self.wanted())) }
     }
 
+    /// Is a value never shown?
+    pub fn is_secret(self) -> bool {
+        matches!(self, Self::Secret | Self::Headers)
+    }
+
     fn wanted(self) -> String {
         match self {
             Self::Text | Self::Secret => "a text".into(),
+            Self::Headers => "headers as `Name: value; Other: value`".into(),
             Self::Url(starts) => format!("an address ({}…)", starts.join("…, ")),
             Self::Count(least, most) => format!("a whole number from {least} to {most}"),
             Self::Number => "a number from 0 up".into(),
@@ -196,7 +249,7 @@ impl Found {
     /// The value as it may be shown.
     pub fn shown(&self) -> Option<String> {
         let value = self.value.as_ref()?;
-        Some(if self.setting.kind == Kind::Secret { "(set)".into() } else { without_password(value) })
+        Some(if self.setting.kind.is_secret() { "(set)".into() } else { without_password(value) })
     }
 }
 
@@ -221,13 +274,22 @@ mod tests {
 
     #[test]
     fn every_default_is_a_right_value() {
-        for setting in &SETTINGS {
+        for setting in all() {
             assert_eq!(
                 setting.default.map(|value| setting.kind.check(value)).unwrap_or(Ok(())),
                 Ok(()),
                 "{}",
                 setting.name
             );
+        }
+    }
+
+    #[test]
+    fn every_provider_has_its_settings() {
+        let names: Vec<_> = PROVIDERS.iter().map(|settings| settings[0].name.split('.').next().unwrap()).collect();
+        assert_eq!(names, brain::KNOWN.iter().map(|known| known.name).collect::<Vec<_>>());
+        for known in &brain::KNOWN {
+            assert!(all().any(|setting| setting.variables.contains(&known.variable().as_str())), "{}", known.name);
         }
     }
 

@@ -16,10 +16,6 @@ impl Wish {
         Ok(Self { validator: validator.map_err(|error| format!("the wanted schema is no JSON Schema: {error}"))? })
     }
 
-    pub fn is_json(&self) -> bool {
-        self.validator.is_some()
-    }
-
     /// The answer, as a value that matches the wish.
     ///
     /// # Errors

@@ -1,31 +1,59 @@
 //! Which providers are on. Read once by the binary; a key is never shown.
 
+use crate::provider::Known;
 use std::fmt;
 
 /// The brain's settings.
 #[derive(Debug, Clone)]
 pub struct Config {
-    pub openai: Option<OpenAi>,
+    /// Those that are on.
+    pub providers: Vec<ProviderConfig>,
     /// Calls at once.
     pub parallel: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { openai: None, parallel: 16 }
+        Self { providers: Vec::new(), parallel: 16 }
     }
 }
 
-/// OpenAI, or any server that speaks its dialect.
-#[derive(Debug, Clone, Default)]
-pub struct OpenAi {
+/// One provider, as it is set.
+#[derive(Debug, Clone)]
+pub struct ProviderConfig {
+    pub known: &'static Known,
     pub key: Option<Key>,
-    /// Base URL up to and including `/v1`.
+    /// Its base URL, where it is not the provider's own.
     pub url: Option<String>,
+    /// The model when a goal names none.
     pub model: Option<String>,
+    /// Sent with each request.
+    pub headers: Vec<(String, Key)>,
 }
 
-/// A provider's key: shown nowhere.
+impl ProviderConfig {
+    pub fn new(known: &'static Known) -> Self {
+        Self { known, key: None, url: None, model: None, headers: Vec::new() }
+    }
+
+    /// Headers as they are written: `Name: value; Other: value`.
+    ///
+    /// # Errors
+    /// What is no header, without its value.
+    pub fn headers(text: &str) -> Result<Vec<(String, Key)>, String> {
+        let is_name =
+            |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        let one = |(n, part): (usize, &str)| match part.split_once(':') {
+            Some((name, value)) if is_name(name.trim()) && value.trim().chars().all(|c| !c.is_control()) => {
+                Ok((name.trim().to_string(), Key::new(value.trim())))
+            }
+            _ => Err(format!("part {} is no header, as `Name: value`", n + 1)),
+        };
+        text.split(';').map(str::trim).filter(|part| !part.is_empty()).enumerate().map(one).collect()
+    }
+}
+
+/// A provider's key, or what else is only for it: shown nowhere.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(String);
 
@@ -41,5 +69,20 @@ impl Key {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(a key)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_and_faults_told_without_their_values() {
+        let read = ProviderConfig::headers("HTTP-Referer: https://a.example; X-Title:  stage7 ;").expect("two headers");
+        let read: Vec<_> = read.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
+        assert_eq!(read, [("HTTP-Referer", "https://a.example"), ("X-Title", "stage7")]);
+        let fault = ProviderConfig::headers("A: b; se cret: hunter2").expect_err("no name");
+        assert_eq!(fault, "part 2 is no header, as `Name: value`");
+        assert!(!format!("{read:?}{:?}", Key::new("hunter2")).contains("hunter2"));
     }
 }

@@ -2,63 +2,55 @@
 //! see that the answer is what was wanted.
 
 use crate::{
-    answer::{self, Wish},
+    call::{self, Call},
     config::Config,
     offline,
-    provider::{Failure, Provider},
+    provider::Provider,
 };
 use async_trait::async_trait;
 use nats::effect::{Answer, Context, Effect};
 use schemas::{
     Class, Event, Fact, Writer,
-    agent::{LlmRequested, Message, Purpose, Speaker},
-    brain::{LlmCompleted, LlmFailed, LlmTried, Usage},
+    agent::{LlmRequested, Purpose},
+    brain::{LlmCompleted, LlmFailed, Usage},
     value::{self, Ref, Value, Values},
 };
 use tokio::time::Instant;
 
-/// How often a model is asked for the same answer: the first time, and with the faults of the
-/// answer before.
-const ROUNDS: u32 = 3;
-
 /// The brain, with its providers.
 pub struct Brain {
-    provider: Option<Provider>,
+    /// Those that are on; the first is asked where nobody names another.
+    providers: Vec<Provider>,
     parallel: usize,
 }
 
 /// What all tries of one call took.
 #[derive(Default)]
-struct Spent {
-    usage: Usage,
-    cost_usd: f64,
+pub(crate) struct Spent {
+    pub usage: Usage,
+    pub cost_usd: f64,
 }
 
 /// A call that did not give an answer.
-struct Fault {
-    class: Class,
-    message: String,
-}
-
-impl From<Failure> for Fault {
-    fn from(failure: Failure) -> Self {
-        Self { class: failure.class, message: failure.message }
-    }
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub class: Class,
+    pub message: String,
 }
 
 /// An answer with who gave it.
-struct Given {
-    provider: String,
-    model: String,
-    answer: Value,
+pub(crate) struct Given {
+    pub provider: String,
+    pub model: String,
+    pub answer: Value,
 }
 
 impl Brain {
     /// # Errors
     /// A sentence, when a provider's settings do not make one.
     pub fn new(config: &Config) -> Result<Self, String> {
-        let provider = config.openai.as_ref().map(Provider::openai).transpose()?;
-        Ok(Self { provider, parallel: config.parallel })
+        let providers = config.providers.iter().map(Provider::new).collect::<Result<_, _>>()?;
+        Ok(Self { providers, parallel: config.parallel })
     }
 
     async fn call(
@@ -69,92 +61,12 @@ impl Brain {
         spent: &mut Spent,
     ) -> Result<Given, Fault> {
         let inputs = resolve(request, asked.inputs.clone(), context).await?;
-        match (&self.provider, asked.model.as_deref()) {
-            (_, Some(crate::OFFLINE)) | (None, None) => offline_answer(request, asked, &inputs, context).await,
-            (None, Some(model)) => Err(Fault {
-                class: Class::Permanent,
-                message: format!(
-                    "the model `{model}` cannot be asked: no provider is on. Set OPENAI_API_KEY, or OPENAI_API_URL of a compatible server, or ask for the model `offline`"
-                ),
-            }),
-            (Some(provider), model) => self.ask(provider, model, request, asked, &inputs, context, spent).await,
+        let model = asked.model.as_deref();
+        if model == Some(crate::OFFLINE) || model.is_none() && self.providers.is_empty() {
+            return offline_answer(request, asked, &inputs, context).await;
         }
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call with all that it needs; a struct would only be taken apart again"
-    )]
-    async fn ask(
-        &self,
-        provider: &Provider,
-        model: Option<&str>,
-        request: &Event,
-        asked: &LlmRequested,
-        inputs: &Values,
-        context: &Context,
-        spent: &mut Spent,
-    ) -> Result<Given, Fault> {
-        let mut messages: Vec<Message> = asked
-            .messages
-            .iter()
-            .map(|message| Message { role: message.role, text: value::fill(&message.text, inputs) })
-            .collect();
-        let wish = Wish::new(asked.schema.as_ref()).map_err(|message| Fault { class: Class::InvalidInput, message })?;
-        let model = provider.model(model).await?;
-        let mut faults = Vec::new();
-        for n in 1..=ROUNDS {
-            let begun = begin();
-            let live = format!("llm.{}", request.id);
-            let reply = provider.ask(&model, &messages, wish.is_json(), &context.stop, |delta| {
-                let (live, delta) = (live.clone(), delta.to_string());
-                async move { context.live(request, &live, delta).await }
-            });
-            let failed = match reply.await {
-                Err(failure) => Some((failure.message.clone(), failure.usage, Some(Fault::from(failure)))),
-                Ok(reply) => {
-                    spent.add(reply.usage);
-                    match wish.check(&reply.text) {
-                        Ok(answer) => return Ok(Given { provider: provider.name().into(), model, answer }),
-                        Err(found) => {
-                            messages.push(Message { role: Speaker::Assistant, text: reply.text });
-                            messages.push(Message { role: Speaker::User, text: answer::ask_again(&found) });
-                            let text = found.join("; ");
-                            faults = found;
-                            Some((text, reply.usage, None))
-                        }
-                    }
-                }
-            };
-            if let Some((error, usage, end)) = failed {
-                let tried = LlmTried {
-                    call: request.id,
-                    n,
-                    provider: provider.name().into(),
-                    model: model.clone(),
-                    usage,
-                    cost_usd: 0.0,
-                    ms: begun.elapsed().as_millis() as u64,
-                    error: Some(error),
-                };
-                if let Err(error) = context.say(request, tried.into(), &format!("{}/{n}", request.id)).await {
-                    tracing::warn!(call = %request.id, %error, "a try is not in the log");
-                }
-                if let Some(fault) = end {
-                    return Err(fault);
-                }
-            }
-        }
-        let message = format!("`{model}` gave no usable answer in {ROUNDS} rounds: {}", faults.join("; "));
-        Err(Fault { class: Class::Permanent, message })
-    }
-}
-
-impl Spent {
-    fn add(&mut self, usage: Usage) {
-        self.usage.input += usage.input;
-        self.usage.output += usage.output;
-        self.usage.estimated |= usage.estimated;
+        let choices = call::choices(&self.providers, model)?;
+        Call::new(request, asked, &inputs, context, spent)?.through(&choices).await
     }
 }
 
@@ -301,6 +213,6 @@ async fn offline_answer(
 }
 
 /// For how long a call took: said in the answer, decided on by nobody.
-fn begin() -> Instant {
+pub(crate) fn begin() -> Instant {
     Instant::now()
 }

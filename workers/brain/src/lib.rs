@@ -11,11 +11,13 @@ pub mod config;
 pub mod offline;
 
 mod answer;
+mod call;
 mod effect;
 mod provider;
 
-pub use config::{Config, Key, OpenAi};
+pub use config::{Config, Key, ProviderConfig};
 pub use effect::Brain;
+pub use provider::{KNOWN, Known};
 
 use nats::{jetstream::JetStream, log::ReadError};
 use std::sync::Arc;
