@@ -5,7 +5,7 @@
 //! Emits: `capability.plugin.started` of sandboxed runs; as answers `capability.plugin.completed` and
 //! `capability.plugin.failed`; in the registry `plugin.registered` and `plugin.listed`. \
 //! Decides: nothing. \
-//! Effects: native code, and processes in a sandbox; log lines on
+//! Effects: native code, some of which asks the internet, and processes in a sandbox; log lines on
 //! `stage7.live.{tenant}.{mission}.plugin.{run}`. \
 //! Repeats: a run whose answer is not in the log is made again after a crash. \
 //! Never: code that is not the machine's own outside a sandbox.
@@ -30,6 +30,7 @@ pub mod signature;
 pub use effect::Capabilities;
 pub use environment::folder as packages;
 pub use plugin::{Plugin, shipped};
+pub use plugins::web::Hosts;
 pub use runtime::{Failure, Host, State};
 
 use futures::{FutureExt, StreamExt};
@@ -37,6 +38,7 @@ use nats::{
     jetstream::JetStream,
     log::{AppendError, Log, ReadError},
 };
+use plugins::web::Web;
 use schemas::Writer;
 use shelf::Shelf;
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -64,12 +66,14 @@ pub struct Config {
     pub program: PathBuf,
     /// Where the packages of Python plugins are installed; see [`packages`].
     pub packages: PathBuf,
+    /// Hosts of the machine or its networks that native plugins may talk to.
+    pub private_hosts: Hosts,
 }
 
 impl Config {
     /// What runs plugins here.
     pub fn host(&self) -> Host {
-        Host::new(&self.program, &self.packages)
+        Host::new(&self.program, &self.packages).with_web(Web::new(self.private_hosts.clone()))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     program::{JAVASCRIPT, PYTHON, Programs},
 };
 use futures::future::BoxFuture;
-use plugins::{Done, File, Run};
+use plugins::{Done, File, Run, web::Web};
 use schemas::{
     Class, Fault,
     manifest::{self, Files, Permissions},
@@ -99,6 +99,13 @@ impl Host {
             javascript: Programs::new(&JAVASCRIPT, None, bridge),
             environments,
         }
+    }
+
+    /// Native plugins ask the internet with this client; without it, with one that reaches nothing of
+    /// the machine's networks.
+    #[must_use]
+    pub fn with_web(self, web: Web) -> Self {
+        Self { native: self.native.with_web(web), ..self }
     }
 
     /// Python packages of plugins.
@@ -244,7 +251,8 @@ impl Host {
 /// What a manifest may ask for and nobody can grant yet.
 fn ungrantable(permissions: &Permissions) -> Option<&'static str> {
     let asks = [(&permissions.env, "environment variables"), (&permissions.secrets, "secrets")];
-    asks.into_iter().find(|(names, _)| !names.is_empty()).map(|(_, what)| what)
+    // Any that it is granted may be none.
+    asks.into_iter().find(|(names, _)| names.iter().any(|name| name != manifest::ANY)).map(|(_, what)| what)
 }
 
 fn check(schema: &jsonschema::Validator, values: &mut Values) -> Vec<Fault> {

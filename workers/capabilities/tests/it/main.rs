@@ -5,6 +5,7 @@ mod environment;
 mod javascript;
 mod native;
 mod network;
+mod online;
 mod sandbox;
 
 /// What every plugin of these tests has; its runtime, outputs and limits follow.
