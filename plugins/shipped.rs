@@ -99,6 +99,21 @@ mod tests {
     }
 
     #[test]
+    fn code_and_manifest_know_the_same_defaults() {
+        for (folder, defaults) in [("search", crate::search::DEFAULTS), ("weather", crate::weather::DEFAULTS)] {
+            let plugin = SHIPPED.iter().find(|plugin| plugin.folder == folder).expect("it is shipped");
+            let manifest = manifest(plugin);
+            let settings = manifest["settings"].as_array().expect("settings").iter();
+            let mut stated: Vec<_> =
+                settings.filter_map(|one| Some((one["name"].as_str()?, one.get("default")?.as_str()?))).collect();
+            let mut known = defaults.to_vec();
+            stated.sort_unstable();
+            known.sort_unstable();
+            assert_eq!(stated, known, "{folder}");
+        }
+    }
+
+    #[test]
     fn examples_fit_their_schemas_and_those_of_code_that_computes_come_true() {
         for plugin in SHIPPED {
             let manifest = manifest(plugin);

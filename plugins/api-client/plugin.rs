@@ -20,12 +20,17 @@ const OWN: [&str; 8] =
 pub fn run<'a>(run: &'a Run, web: &'a Web) -> BoxFuture<'a, Result<Done, Failure>> {
     Box::pin(async move {
         let answer = web.fetch(request(run, web)?).await?;
-        let (body, encoding) = body(&answer);
-        let mut done =
-            Done::with([("status", answer.status.into()), ("headers", told(&answer.headers).into()), ("body", body)]);
-        done.outputs.extend(encoding.map(|encoding| ("encoding".to_string(), encoding.into())));
-        Ok(done)
+        let read = tokio::task::spawn_blocking(move || read(&answer)).await;
+        read.map_err(|e| Failure::permanent(format!("the answer can't be read: {e}")))
     })
+}
+
+fn read(answer: &Answer) -> Done {
+    let (body, encoding) = body(answer);
+    let mut done =
+        Done::with([("status", answer.status.into()), ("headers", told(&answer.headers).into()), ("body", body)]);
+    done.outputs.extend(encoding.map(|encoding| ("encoding".to_string(), encoding.into())));
+    done
 }
 
 fn request(run: &Run, web: &Web) -> Result<Request, Failure> {
