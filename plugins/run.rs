@@ -85,6 +85,13 @@ impl Run {
             None => Err(Failure::input(format!("`{name}` is missing"))),
         }
     }
+
+    /// A setting that is a text: what was chosen, else its default; none when it is empty.
+    pub(crate) fn setting<'a>(&'a self, name: &str, defaults: &[(&str, &'a str)]) -> Option<&'a str> {
+        let default = || defaults.iter().find(|(of, _)| *of == name).map(|(_, default)| *default);
+        let text = self.settings.get(name).and_then(Value::as_str).or_else(default)?;
+        (!text.trim().is_empty()).then_some(text.trim())
+    }
 }
 
 impl Failure {
@@ -93,6 +100,9 @@ impl Failure {
     }
     pub(crate) fn permanent(message: impl Into<String>) -> Self {
         Self { class: Class::Permanent, message: message.into() }
+    }
+    pub(crate) fn transient(message: impl Into<String>) -> Self {
+        Self { class: Class::Transient, message: message.into() }
     }
 }
 

@@ -24,22 +24,26 @@ macro_rules! shipped {
 /// All of them, by folder name.
 pub const SHIPPED: &[Shipped] = &[
     shipped!("accomplish": "README.md"),
+    shipped!("api-client": "README.md"),
     shipped!("ask-user-question": "README.md"),
     shipped!("chat": "README.md"),
     shipped!("code-executor": "README.md", "main.py"),
     shipped!("data-toolkit": "README.md"),
     shipped!("file-ops": "README.md"),
     shipped!("generate": "README.md"),
+    shipped!("scrape": "README.md"),
+    shipped!("search": "README.md"),
     shipped!("text-analysis": "README.md"),
     shipped!("think": "README.md"),
     shipped!("transform": "README.md"),
+    shipped!("weather": "README.md"),
     shipped!("word-frequency": "README.md", "main.py"),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{File, Run, native};
+    use crate::{File, Native, Run, native};
     use serde_json::Value;
     use std::collections::BTreeMap;
 
@@ -84,7 +88,33 @@ mod tests {
     }
 
     #[test]
-    fn examples_fit_their_schemas_and_native_ones_come_true() {
+    fn what_asks_the_internet_is_not_pure_and_says_whom() {
+        for plugin in SHIPPED {
+            let manifest = manifest(plugin);
+            let is_online = matches!(native(manifest["name"].as_str().expect("a name")), Some(Native::Online(_)));
+            let hosts = manifest.pointer("/permissions/network").and_then(Value::as_array).map_or(0, Vec::len);
+            assert_eq!(is_online, hosts > 0, "{}", plugin.folder);
+            assert!(!is_online || manifest.get("pure").is_none(), "{}", plugin.folder);
+        }
+    }
+
+    #[test]
+    fn code_and_manifest_know_the_same_defaults() {
+        for (folder, defaults) in [("search", crate::search::DEFAULTS), ("weather", crate::weather::DEFAULTS)] {
+            let plugin = SHIPPED.iter().find(|plugin| plugin.folder == folder).expect("it is shipped");
+            let manifest = manifest(plugin);
+            let settings = manifest["settings"].as_array().expect("settings").iter();
+            let mut stated: Vec<_> =
+                settings.filter_map(|one| Some((one["name"].as_str()?, one.get("default")?.as_str()?))).collect();
+            let mut known = defaults.to_vec();
+            stated.sort_unstable();
+            known.sort_unstable();
+            assert_eq!(stated, known, "{folder}");
+        }
+    }
+
+    #[test]
+    fn examples_fit_their_schemas_and_those_of_code_that_computes_come_true() {
         for plugin in SHIPPED {
             let manifest = manifest(plugin);
             let verb = manifest["name"].as_str().expect("a name");
@@ -93,7 +123,8 @@ mod tests {
                 let what = format!("{verb}: {}", example["description"]);
                 fits(&manifest["input"], &example["inputs"], &what);
                 fits(&manifest["output"], &example["outputs"], &what);
-                if let Some(code) = native(verb) {
+                // What asks the internet is tried against servers of its own: tests/it.
+                if let Some(code) = native(verb).and_then(Native::plain) {
                     let done = code(&run_of(example)).unwrap_or_else(|e| panic!("{what}: {e}"));
                     let outputs: Value = done.outputs.into_iter().collect::<serde_json::Map<_, _>>().into();
                     assert_eq!(outputs, example["outputs"], "{what}");

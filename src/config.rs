@@ -198,6 +198,7 @@ impl Sources {
                 program: "/proc/self/exe".into(),
                 packages: text("workers.packages").map_or_else(|| capabilities::packages(&data), PathBuf::from),
                 env: self.env(&text("workers.plugin_env").unwrap_or_default()),
+                private_hosts: text("workers.private_hosts").and_then(|text| text.parse().ok()).unwrap_or_default(),
             },
             limits: Limits {
                 slots: number(text("limits.slots")),
@@ -296,6 +297,18 @@ mod tests {
             "{faults:?}"
         );
         assert!(faults.iter().any(|fault| fault.starts_with("environment STAGE7_RETRIES: ")), "{faults:?}");
+    }
+
+    #[test]
+    fn private_hosts_are_a_list_in_the_file_and_commas_elsewhere() {
+        let of = |environment: &[(&str, &str)], file| config(&[], environment, "", file);
+        let listed = of(&[], "[workers]\nprivate_hosts = [\"intra.example\", \"127.0.0.1:80\"]\n").unwrap();
+        let named = of(&[("STAGE7_PRIVATE_HOSTS", "intra.example, 127.0.0.1:80")], "").unwrap();
+        assert_eq!(listed.capabilities.private_hosts, named.capabilities.private_hosts);
+        assert_ne!(named.capabilities.private_hosts, of(&[], "").unwrap().capabilities.private_hosts);
+        let faults = of(&[("STAGE7_PRIVATE_HOSTS", "http://a.example")], "").unwrap_err();
+        assert!(faults[0].contains("workers.private_hosts must be hosts, each `host` or `host:port`"), "{faults:?}");
+        assert_eq!(of(&[], "[workers]\nprivate_hosts = [1]\n").unwrap_err().len(), 1);
     }
 
     #[test]

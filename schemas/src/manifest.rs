@@ -115,13 +115,14 @@ pub struct Example {
 #[serde(deny_unknown_fields, default)]
 pub struct Permissions {
     /// Hosts it may talk to, over TCP: `api.example.org` (ports 443 and 80), `db.example.org:5432`. A name that
-    /// leads to an address of the machine or its network is refused, but for `localhost:PORT`.
+    /// leads to an address of the machine or its network is refused, but for `localhost:PORT`. `*`, for runtime
+    /// `native` only: any public host.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub network: Vec<String>,
     /// Environment variables it may see.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
-    /// Secrets it is given, by name.
+    /// Secrets it is given, by name. `*`, for runtime `native` only: all that it was granted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
     pub files: Files,
@@ -244,7 +245,8 @@ impl Manifest {
             }
         }
         let network = &self.permissions.network;
-        for (i, host) in network.iter().enumerate().filter(|(_, host)| !is_host(host)) {
+        let is_any = |name: &String| name == ANY && self.runtime == Runtime::Native;
+        for (i, host) in network.iter().enumerate().filter(|(_, host)| !is_host(host) && !is_any(host)) {
             let right = "name it in full and in lower case, as api.example.org or db.example.org:5432; of the machine itself only localhost:PORT can be granted";
             found.push(Fault::new(format!("/permissions/network/{i}"), format!("`{host}` is no host: {right}")));
         }
@@ -267,7 +269,7 @@ impl Manifest {
             }
             _ => {}
         }
-        found.extend(given::check(&self.permissions, &self.settings));
+        found.extend(given::check(&self.permissions, &self.settings, self.runtime));
         if self.own_process && self.runtime != Runtime::Native {
             found.push(Fault::new("/own_process", "is for runtime `native` only: others always have their own"));
         }
@@ -331,6 +333,9 @@ fn fields<'s>(schema: &'s Value, at: &str) -> Vec<&'s str> {
     known.sort_unstable();
     known
 }
+
+/// In permissions of native plugins: any host, all secrets that it was granted.
+pub const ANY: &str = "*";
 
 /// Hosts that one plugin may talk to.
 const MOST_HOSTS: usize = 200;

@@ -30,11 +30,18 @@ pub fn parse(name: &str, text: &str) -> Result<Vec<Entry>, String> {
             DeValue::Integer(number) => number.to_string(),
             DeValue::Float(number) => number.to_string(),
             DeValue::Boolean(yes) => yes.to_string(),
+            DeValue::Array(items) => listed(items).unwrap_or_else(|| "an array".into()),
             other => format!("a {}", other.type_str()),
         };
         entries.push(Entry { name: key, value: text, place: format!("{name} line {}", line(value.span().start)) });
     });
     Ok(entries)
+}
+
+/// Texts, with commas between.
+fn listed(items: &[Spanned<DeValue<'_>>]) -> Option<String> {
+    let texts: Option<Vec<_>> = items.iter().map(|item| item.get_ref().as_str()).collect();
+    texts.map(|texts| texts.join(","))
 }
 
 fn flatten<'a>(prefix: &str, table: &DeTable<'a>, put: &mut impl FnMut(String, &Spanned<DeValue<'a>>)) {

@@ -1,5 +1,6 @@
 //! The table of settings: names, variables, kinds, defaults. Everything else derives from it.
 
+use capabilities::Hosts;
 use std::{fmt, time::Duration};
 
 /// One setting.
@@ -30,6 +31,8 @@ pub enum Kind {
     Number,
     /// A length of time, or `off`.
     Span,
+    /// Hosts, each `host` or `host:port`.
+    Hosts,
     /// One of these words.
     OneOf(&'static [&'static str]),
 }
@@ -45,7 +48,7 @@ const fn setting(
 }
 
 /// All but those of model providers.
-static SETTINGS: [Setting; 18] = [
+static SETTINGS: [Setting; 19] = [
     setting("data", &["STAGE7_DATA"], Kind::Text, Some("./.stage7"), "the data directory"),
     setting("log", &["STAGE7_LOG"], Kind::Text, Some(crate::trace::DEFAULT), "what is logged, as tracing filters"),
     setting(
@@ -79,6 +82,13 @@ static SETTINGS: [Setting; 18] = [
         Kind::Text,
         None,
         "names of variables, with commas, that plugins may ask for and then see",
+    ),
+    setting(
+        "workers.private_hosts",
+        &["STAGE7_PRIVATE_HOSTS"],
+        Kind::Hosts,
+        None,
+        "hosts of this machine or its networks that API_CLIENT, SCRAPE and SEARCH may talk to; else none",
     ),
     setting("limits.slots", &["STAGE7_SLOTS"], Kind::Count(1, 10_000), Some("16"), "steps of a mission at once"),
     setting("limits.agents", &["STAGE7_AGENTS"], Kind::Count(1, 1_000), Some("16"), "agents of a mission"),
@@ -180,6 +190,7 @@ impl Kind {
             Self::Count(least, most) => value.parse::<u64>().is_ok_and(|n| (least..=most).contains(&n)),
             Self::Number => value.parse::<f64>().is_ok_and(|n| n.is_finite() && n >= 0.0),
             Self::Span => span(value).is_some(),
+            Self::Hosts => value.parse::<Hosts>().is_ok(),
             Self::OneOf(words) => words.contains(&value),
         };
         if fits { Ok(()) } else { Err(format!("must be {}", self.wanted())) }
@@ -198,6 +209,7 @@ impl Kind {
             Self::Count(least, most) => format!("a whole number from {least} to {most}"),
             Self::Number => "a number from 0 up".into(),
             Self::Span => "a length of time (30d, 12h, 15m, 90s, 0) or `off`".into(),
+            Self::Hosts => "hosts, each `host` or `host:port`, with commas between".into(),
             Self::OneOf(words) => format!("one of {}", words.join(", ")),
         }
     }

@@ -1,6 +1,6 @@
 //! What a run is given beside its inputs: variables, secrets, settings.
 
-use super::{Permissions, Setting, is_verb};
+use super::{ANY, Permissions, Runtime, Setting, is_verb};
 use crate::fault::Fault;
 
 /// What programs find set in any case.
@@ -18,7 +18,7 @@ fn is_variable(name: &str) -> bool {
     rest && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
-pub(super) fn check(permissions: &Permissions, settings: &[Setting]) -> Vec<Fault> {
+pub(super) fn check(permissions: &Permissions, settings: &[Setting], runtime: Runtime) -> Vec<Fault> {
     let Permissions { env, secrets, .. } = permissions;
     let mut found = Vec::new();
     let mut wrong = |at: String, name: &str, why: &str| found.push(Fault::new(at, format!("`{name}` {why}")));
@@ -34,6 +34,8 @@ pub(super) fn check(permissions: &Permissions, settings: &[Setting]) -> Vec<Faul
     for (i, name) in secrets.iter().enumerate() {
         let at = format!("/permissions/secrets/{i}");
         match name.as_str() {
+            ANY if runtime == Runtime::Native => {}
+            ANY => wrong(at, ANY, "is for runtime `native` only: name each secret"),
             name if !is_secret(name) => {
                 wrong(at, name, "is no name of a secret: capital letters, digits and `_`, as API_KEY");
             }

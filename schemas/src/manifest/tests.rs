@@ -40,6 +40,8 @@ fn every_fault_has_its_place() {
         ("/permissions", json!({"files": {"read": ["path"]}}), "/permissions/files/read/0"),
         ("/permissions", json!({"files": {"written": ["words"]}}), "/permissions/files/written"),
         ("/permissions", json!({"network": ["*.example.org"]}), "/permissions/network/0"),
+        ("/permissions", json!({"network": ["*"]}), "/permissions/network/0"),
+        ("/permissions", json!({"secrets": ["KEY", "*"]}), "/permissions/secrets/1"),
         ("/permissions", json!({"network": ["a.example", "10.0.0.1"]}), "/permissions/network/1"),
         ("/permissions", json!({"network": ["localhost"]}), "/permissions/network/0"),
         ("/permissions", json!({"network": ["https://a.example"]}), "/permissions/network/0"),
@@ -78,6 +80,17 @@ fn every_fault_has_its_place() {
         let found = Manifest::from_value(&value).expect_err(set);
         assert!(found.iter().any(|f| f.at == *at), "{set} = {to}: {found:?}");
     }
+}
+
+#[test]
+fn native_code_may_ask_for_any_host_and_what_it_was_granted() {
+    let mut value = good();
+    value["runtime"] = json!("native");
+    value.as_object_mut().expect("an object").remove("entry");
+    value["permissions"] = json!({"network": ["*"], "secrets": ["*"]});
+    assert!(Manifest::from_value(&value).is_ok());
+    value["permissions"] = json!({"network": ["*.example.org"]});
+    assert_eq!(Manifest::from_value(&value).expect_err("not a wildcard")[0].at, "/permissions/network/0");
 }
 
 #[test]

@@ -167,7 +167,8 @@ fn native(verb: &str, inputs: Values, case: &Case) -> Result<Values, String> {
             (path.clone(), file)
         })
         .collect();
-    let code = plugins::native(verb).ok_or_else(|| format!("{verb} isn't native"))?;
+    let code = plugins::native(verb).and_then(plugins::Native::plain);
+    let code = code.ok_or_else(|| format!("{verb} isn't native, or asks the internet"))?;
     code(&plugins::Run { inputs, files, ..plugins::Run::default() })
         .map(|done| done.outputs)
         .map_err(|failure| failure.to_string())

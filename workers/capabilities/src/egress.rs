@@ -8,10 +8,11 @@
 //! refused at the moment it is used.
 
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
+use plugins::web::address::is_public;
 use std::{
     ffi::OsString,
     fs, io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr},
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -164,33 +165,6 @@ async fn connect(route: &Route) -> Result<TcpStream, String> {
     TcpStream::connect(allowed.as_slice()).await.map_err(|e| e.to_string())
 }
 
-/// Is it an address of the wide world?
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            let special = v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast();
-            let reserved = a == 0 || a >= 240 || (a, b & 0xc0) == (100, 64) || (a, b, c) == (192, 0, 0);
-            !special && !reserved && (a, b & 0xfe) != (198, 18)
-        }
-        IpAddr::V6(v6) => {
-            let parts = v6.segments();
-            let inner = |high: u16, low: u16| {
-                let [a, b] = high.to_be_bytes();
-                let [c, d] = low.to_be_bytes();
-                is_public(Ipv4Addr::new(a, b, c, d).into())
-            };
-            match parts {
-                // Version 4 in other clothes: mapped, translated, and 6to4.
-                [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => inner(high, low),
-                [0x2002, high, low, ..] => inner(high, low),
-                // Only what is given out: not the loopback, not local ones, no multicast.
-                [first, ..] => first & 0xe000 == 0x2000,
-            }
-        }
-    }
-}
-
 /// The bridge. A program calls it before anything else in `main`, and exits with what it gives; none
 /// when this process is no bridge.
 pub fn bridge() -> Option<ExitCode> {
@@ -239,41 +213,6 @@ async fn bridged(args: &[OsString]) -> Result<ExitCode, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_addresses_of_the_wide_world_are_public() {
-        for (address, public) in [
-            ("1.1.1.1", true),
-            ("93.184.216.34", true),
-            ("127.0.0.1", false),
-            ("127.8.8.8", false),
-            ("0.0.0.0", false),
-            ("10.1.2.3", false),
-            ("172.16.0.1", false),
-            ("172.32.0.1", true),
-            ("192.168.1.1", false),
-            ("169.254.169.254", false),
-            ("100.64.0.1", false),
-            ("100.128.0.1", true),
-            ("192.0.0.8", false),
-            ("198.18.0.1", false),
-            ("224.0.0.1", false),
-            ("255.255.255.255", false),
-            ("2606:4700::1111", true),
-            ("::1", false),
-            ("::", false),
-            ("fe80::1", false),
-            ("fd00::1", false),
-            ("ff02::1", false),
-            ("::ffff:127.0.0.1", false),
-            ("::ffff:1.1.1.1", true),
-            ("64:ff9b::7f00:1", false),
-            ("2002:7f00:1::", false),
-            ("2002:101:101::", true),
-        ] {
-            assert_eq!(is_public(address.parse().expect("an address")), public, "{address}");
-        }
-    }
 
     #[tokio::test]
     async fn a_name_that_leads_home_is_refused_when_it_is_used() {

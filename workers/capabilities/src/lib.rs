@@ -5,7 +5,7 @@
 //! Emits: `capability.plugin.started` of sandboxed runs; as answers `capability.plugin.completed` and
 //! `capability.plugin.failed`; in the registry `plugin.registered`, `plugin.listed` and `sealing.announced`. \
 //! Decides: nothing. \
-//! Effects: native code, and processes in a sandbox; log lines on
+//! Effects: native code, some of which asks the internet, and processes in a sandbox; log lines on
 //! `stage7.live.{tenant}.{mission}.plugin.{run}`. \
 //! Repeats: a run whose answer is not in the log is made again after a crash. \
 //! Never: code that is not the machine's own outside a sandbox.
@@ -32,6 +32,7 @@ mod vault;
 pub use effect::Capabilities;
 pub use environment::folder as packages;
 pub use plugin::{Plugin, shipped};
+pub use plugins::web::Hosts;
 pub use redact::MASK;
 pub use runtime::{Failure, Host, State};
 
@@ -41,6 +42,7 @@ use nats::{
     log::{AppendError, Log, ReadError},
     seal::Opener,
 };
+use plugins::web::Web;
 use schemas::Writer;
 use shelf::Shelf;
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
@@ -72,6 +74,8 @@ pub struct Config {
     pub program: PathBuf,
     /// Where the packages of Python plugins are installed; see [`packages`].
     pub packages: PathBuf,
+    /// Hosts of the machine or its networks that native plugins may talk to.
+    pub private_hosts: Hosts,
     pub env: Env,
 }
 
@@ -88,7 +92,8 @@ impl fmt::Debug for Env {
 impl Config {
     /// What runs plugins here.
     pub fn host(&self) -> Host {
-        Host::new(&self.program, &self.packages).with_env(self.env.clone())
+        let host = Host::new(&self.program, &self.packages).with_env(self.env.clone());
+        host.with_web(Web::new(self.private_hosts.clone()))
     }
 }
 

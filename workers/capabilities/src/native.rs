@@ -1,13 +1,16 @@
-//! Plugins that are compiled in: in a thread, or, where they run what somebody wrote, in a
-//! process of their own.
+//! Plugins that are compiled in: in a thread, where they ask the internet among the other tasks, or,
+//! where they run what somebody wrote, in a process of their own.
 
 use crate::{
-    plugin::Code,
+    plugin::{Code, Plugin},
     process::{self, Bounds, Stopped},
     runtime::{Call, Failure, Runtime, stopped},
 };
-use futures::future::BoxFuture;
-use plugins::{Done, Run};
+use futures::{FutureExt, future::BoxFuture};
+use plugins::{
+    Done, Run,
+    web::{Hosts, Web},
+};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use schemas::{Class, value::Values};
 use serde::{Deserialize, Serialize};
@@ -15,11 +18,13 @@ use std::{
     ffi::OsString,
     io::{Read, Write},
     os::unix::process::ExitStatusExt,
+    panic::AssertUnwindSafe,
     path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
 use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
 
 /// The first argument of a child.
 const CHILD: &str = "run-native-plugin";
@@ -29,6 +34,7 @@ const STACK: usize = 256 * 1024 * 1024;
 /// Runs native plugins.
 pub struct Native {
     program: PathBuf,
+    web: Web,
 }
 
 /// What a child answers.
@@ -41,20 +47,22 @@ enum Answer {
 
 impl Native {
     pub fn new(program: PathBuf) -> Self {
-        Self { program }
+        Self { program, web: Web::new(Hosts::default()) }
     }
 
-    async fn in_thread(call: Call<'_>, code: plugins::Native) -> Result<Done, Failure> {
-        let (name, limits) = (&call.plugin.manifest.name, &call.plugin.manifest.limits);
+    pub fn with_web(self, web: Web) -> Self {
+        Self { web, ..self }
+    }
+
+    async fn in_thread(call: Call<'_>, code: plugins::Plain) -> Result<Done, Failure> {
         let run = call.run;
-        tokio::select! {
-            ended = tokio::task::spawn_blocking(move || code(&run)) => match ended {
-                Ok(result) => Ok(result?),
-                Err(e) => Err(Failure::new(Class::Permanent, format!("{name} broke: {e}"))),
-            },
-            () = call.cancel.cancelled() => Err(stopped(name, limits, &Stopped::Cancelled)),
-            () = tokio::time::sleep(Duration::from_secs(limits.seconds.into())) => Err(stopped(name, limits, &Stopped::TimedOut)),
-        }
+        let ended = tokio::task::spawn_blocking(move || code(&run)).map(|ended| ended.map_err(|e| e.to_string()));
+        in_time(call.plugin, call.cancel, ended).await
+    }
+
+    async fn online(&self, call: Call<'_>, code: plugins::Online) -> Result<Done, Failure> {
+        let ended = AssertUnwindSafe(code(&call.run, &self.web)).catch_unwind();
+        in_time(call.plugin, call.cancel, ended.map(|ended| ended.map_err(|_| "it panicked".into()))).await
     }
 
     async fn in_process(&self, call: Call<'_>) -> Result<Done, Failure> {
@@ -85,6 +93,23 @@ impl Native {
     }
 }
 
+/// Waits for what a plugin gives, or for how it broke, as long as its manifest says.
+async fn in_time(
+    plugin: &Plugin,
+    cancel: &CancellationToken,
+    ended: impl Future<Output = Result<Result<Done, plugins::Failure>, String>>,
+) -> Result<Done, Failure> {
+    let (name, limits) = (&plugin.manifest.name, &plugin.manifest.limits);
+    tokio::select! {
+        ended = ended => match ended {
+            Ok(result) => Ok(result?),
+            Err(e) => Err(Failure::new(Class::Permanent, format!("{name} broke: {e}"))),
+        },
+        () = cancel.cancelled() => Err(stopped(name, limits, &Stopped::Cancelled)),
+        () = tokio::time::sleep(Duration::from_secs(limits.seconds.into())) => Err(stopped(name, limits, &Stopped::TimedOut)),
+    }
+}
+
 impl Runtime for Native {
     fn ready(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async { Ok(()) })
@@ -94,7 +119,8 @@ impl Runtime for Native {
         Box::pin(async move {
             match call.plugin.code {
                 _ if call.plugin.manifest.own_process => self.in_process(call).await,
-                Code::Native(code) => Self::in_thread(call, code).await,
+                Code::Native(plugins::Native::Plain(code)) => Self::in_thread(call, code).await,
+                Code::Native(plugins::Native::Online(code)) => self.online(call, code).await,
                 _ => Err(Failure::new(Class::Permanent, format!("{} is not native", call.plugin.manifest.name))),
             }
         })
@@ -132,7 +158,8 @@ fn answer(mut args: impl Iterator<Item = OsString>) -> Result<(), String> {
     {
         setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) }).map_err(|e| e.to_string())?;
     }
-    let code = plugins::native(&verb).ok_or_else(|| format!("no code for {verb}"))?;
+    let code = plugins::native(&verb).and_then(plugins::Native::plain);
+    let code = code.ok_or_else(|| format!("no code for {verb}"))?;
     let mut input = Vec::new();
     std::io::stdin().read_to_end(&mut input).map_err(|e| e.to_string())?;
     let inputs = serde_json::from_slice(&input).map_err(|e| e.to_string())?;

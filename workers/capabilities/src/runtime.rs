@@ -11,7 +11,7 @@ use crate::{
     redact::Redactor,
 };
 use futures::future::BoxFuture;
-use plugins::{Done, File, Run};
+use plugins::{Done, File, Run, web::Web};
 use schemas::{
     Class, Fault,
     manifest::{self, Files, SettingKind},
@@ -111,6 +111,13 @@ impl Host {
     #[must_use]
     pub fn with_env(self, env: Env) -> Self {
         Self { env, ..self }
+    }
+
+    /// Native plugins ask the internet with this client; without it, with one that reaches nothing of
+    /// the machine's networks.
+    #[must_use]
+    pub fn with_web(self, web: Web) -> Self {
+        Self { native: self.native.with_web(web), ..self }
     }
 
     /// Python packages of plugins.

@@ -5,7 +5,7 @@ use nats::{jetstream::JetStream, seal::Opener};
 use plugins::Secret;
 use schemas::{
     Class, Tenant,
-    manifest::{Manifest, Runtime, SettingKind},
+    manifest::{ANY, Manifest, Runtime, SettingKind},
     value::Value,
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -107,9 +107,6 @@ fn reaches(grant: &Grant, manifest: &Manifest) -> bool {
     let is_native = manifest.runtime == Runtime::Native;
     grant.verb == manifest.name && (is_native || grant.host.as_ref().is_none_or(kept_in))
 }
-
-/// In a manifest: whatever is granted to this verb.
-const ANY: &str = "*";
 
 fn never(why: String) -> Failure {
     Failure::new(Class::Permanent, why)

@@ -6,6 +6,7 @@ mod given;
 mod javascript;
 mod native;
 mod network;
+mod online;
 mod sandbox;
 
 /// What every plugin of these tests has; its runtime, outputs and limits follow.
