@@ -2,11 +2,13 @@
 
 mod keys;
 mod mission;
+mod model;
 mod plugin;
 mod secret;
 
 pub use keys::{Keys, Purpose, Whose};
 pub use mission::Mission;
+pub use model::Model;
 pub use plugin::{Language, Plugin, PluginRun};
 pub use secret::Secret;
 
@@ -66,6 +68,9 @@ pub enum Command {
     /// Verbs: what they are, and run by hand.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Language models: what is known of them, and whether they answer.
+    #[command(subcommand)]
+    Model(Model),
     /// Who signs plugins, and whose signature is taken.
     #[command(subcommand)]
     Keys(Keys),

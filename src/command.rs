@@ -10,6 +10,7 @@ mod doctor;
 mod follow;
 mod keys;
 mod logs;
+mod model;
 mod plugin;
 mod replay;
 mod run;
@@ -39,6 +40,7 @@ pub async fn run(cli: Cli) -> Result<Code, Error> {
         Command::Mission(asked) => mission::run(&settings, asked, json).await,
         Command::Replay(asked) => replay::run(&settings, asked, json).await,
         Command::Plugin(asked) => plugin::run(&settings, asked, json).await,
+        Command::Model(asked) => model::run(&settings, asked, json).await,
         Command::Keys(asked) => keys::run(&settings, asked, json).await,
         Command::Secret(asked) => secret::run(&settings, asked, json).await,
         Command::Dead(asked) => dead::run(&settings, asked, json).await,

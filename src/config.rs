@@ -9,6 +9,7 @@ mod setting;
 pub use setting::{Found, Origin};
 
 use crate::{cli::Shared, exit, trace::Secrets};
+use brain::model::Models;
 use schemas::limits::Limits;
 use setting::Setting;
 use std::{
@@ -115,7 +116,12 @@ impl Sources {
                 ));
             }
         }
-        if self.faults.is_empty() { Ok(self.build(found)) } else { Err(self.faults) }
+        let file = found.iter().find(|found| found.setting.name == "models.file").and_then(|found| found.value.clone());
+        let models = models(file.as_deref()).unwrap_or_else(|faults| {
+            self.faults.extend(faults);
+            Models::default()
+        });
+        if self.faults.is_empty() { Ok(self.build(found, models)) } else { Err(self.faults) }
     }
 
     /// The value that counts, and where it comes from. An empty variable counts as none.
@@ -174,7 +180,7 @@ impl Sources {
         capabilities::Env(names.map(|name| (name.to_string(), value(name))).collect())
     }
 
-    fn build(&self, found: Vec<Found>) -> Config {
+    fn build(&self, found: Vec<Found>, models: Models) -> Config {
         let text =
             |name: &str| found.iter().find(|found| found.setting.name == name).and_then(|found| found.value.clone());
         fn number<T: std::str::FromStr>(text: Option<String>) -> T {
@@ -192,7 +198,7 @@ impl Sources {
                 "STAGE7_NATS_SERVER" => text("nats.server").map(OsString::from),
                 name => self.variable(name).cloned(),
             }),
-            brain: brain::Config { providers: providers(&text), parallel: number(text("workers.llm_calls")) },
+            brain: brain::Config { providers: providers(&text), models, parallel: number(text("workers.llm_calls")) },
             capabilities: capabilities::Config {
                 parallel: number(text("workers.plugin_runs")),
                 program: "/proc/self/exe".into(),
@@ -215,6 +221,13 @@ impl Sources {
             found,
         }
     }
+}
+
+/// What is known of models, with a file of the user's.
+fn models(path: Option<&str>) -> Result<Models, Vec<String>> {
+    let Some(path) = path else { return Ok(Models::default()) };
+    let text = fs::read_to_string(path).map_err(|error| vec![format!("models.file: {path}: {error}")])?;
+    Models::read(&text).map_err(|faults| faults.into_iter().map(|fault| format!("{path}: {fault}")).collect())
 }
 
 /// The model providers that are on: those with a key or an address.
@@ -334,6 +347,20 @@ mod tests {
         assert!(!format!("{all:?}").contains("hunter2") && all.secrets.mask("hunter2".into()) == "[secret]");
         let faults = config(&[], &[("OPENAI_HEADERS", "hunter2")], "", "").unwrap_err();
         assert!(faults[0].contains("must be headers as") && !faults[0].contains("hunter2"), "{faults:?}");
+    }
+
+    #[test]
+    fn models_of_ones_own_are_read_and_their_faults_told_with_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mine.toml").display().to_string();
+        std::fs::write(&path, "[[model]]\nprovider = 'tgi'\nname = 'mine'\n").unwrap();
+        let all = config(&[], &[("STAGE7_MODELS", &path)], "", "").unwrap();
+        assert!(all.brain.models.find("tgi", "mine").is_some());
+        std::fs::write(&path, "[[model]]\nprovider = 'nobody'\nname = 'mine'\n").unwrap();
+        let faults = config(&[], &[("STAGE7_MODELS", &path)], "", "").unwrap_err();
+        assert!(faults[0].starts_with(&format!("{path}: nobody/mine: there is no provider")), "{faults:?}");
+        let faults = config(&[], &[("STAGE7_MODELS", "/nowhere.toml")], "", "").unwrap_err();
+        assert!(faults[0].starts_with("models.file: /nowhere.toml: "), "{faults:?}");
     }
 
     #[test]

@@ -48,7 +48,7 @@ const fn setting(
 }
 
 /// All but those of model providers.
-static SETTINGS: [Setting; 19] = [
+static SETTINGS: [Setting; 20] = [
     setting("data", &["STAGE7_DATA"], Kind::Text, Some("./.stage7"), "the data directory"),
     setting("log", &["STAGE7_LOG"], Kind::Text, Some(crate::trace::DEFAULT), "what is logged, as tracing filters"),
     setting(
@@ -67,6 +67,13 @@ static SETTINGS: [Setting; 19] = [
         "when that server syncs to disk; with `always` many words wait for the disk together",
     ),
     setting("nats.server", &["STAGE7_NATS_SERVER"], Kind::Text, None, "the nats-server program to run"),
+    setting(
+        "models.file",
+        &["STAGE7_MODELS"],
+        Kind::Text,
+        None,
+        "models of your own, TOML: added to what is shipped and overriding it",
+    ),
     setting("workers.llm_calls", &["STAGE7_LLM_CALLS"], Kind::Count(1, 1_000), Some("16"), "model calls at once"),
     setting("workers.plugin_runs", &["STAGE7_PLUGIN_RUNS"], Kind::Count(1, 1_000), Some("32"), "plugin runs at once"),
     setting(

@@ -146,3 +146,33 @@ fn a_model_plans_and_writes_a_mission() {
     holding(&stage7.path("data"), "A poem about", &mut found);
     assert!(!found.is_empty(), "the log can be searched");
 }
+
+#[test]
+fn what_is_known_of_models_is_shown_and_counts() {
+    let server = Server::start(|_| Reply::Text("Yes.".into()));
+    let own = tempfile::tempdir().unwrap();
+    let file = own.path().join("models.toml");
+    let text =
+        format!("[[model]]\nprovider = \"openai\"\nname = \"{MODEL}\"\nprices = [{{ input = 10, output = 100 }}]\n");
+    fs::write(&file, text).unwrap();
+    let file = file.display().to_string();
+    let stage7 = Stage7::start_with(Layout::One, &[("OPENAI_API_URL", &server.url), ("STAGE7_MODELS", &file)]);
+    let listed = stage7.cli(&["model", "list", "--on", "--json"]).code(0).lines();
+    assert!(listed.iter().all(|model| model["provider"] == "openai" && model["on"] == true), "{listed:?}");
+    assert!(listed.iter().any(|model| model["name"] == MODEL) && listed.len() > 3);
+    let all = stage7.cli(&["model", "list"]).code(0).stdout;
+    assert!(all.contains("anthropic/claude-haiku-5-5") && all.contains(" off "), "{all}");
+    let shown = stage7.cli(&["model", "show", "anthropic/claude-haiku-5-5"]).code(0).stdout;
+    assert!(shown.contains("https://"), "where its price is from: {shown}");
+    assert!(stage7.cli(&["model", "show", "acme/x"]).code(2).stderr.contains("known are anthropic/"));
+
+    // 100 tokens in, 10 out.
+    let tried = stage7.cli(&["model", "test", "--json"]).code(0).line();
+    assert_eq!((&tried["model"], &tried["answer"], &tried["cost_usd"]), (&json!(MODEL), &json!("Yes."), &json!(0.002)));
+    assert!(stage7.cli(&["model", "test", "anthropic"]).code(1).stderr.contains("ANTHROPIC_API_KEY"));
+    let prompt = r#"{"prompt": "Are you there?"}"#;
+    let ended = stage7.cli(&["plugin", "run", "THINK", "--input", prompt, "--json"]).code(0);
+    assert_eq!(ended.line()["text"], "Yes.");
+    let mission = stage7.cli(&["mission", "list", "--json"]).code(0).lines()[0]["id"].as_str().unwrap().to_string();
+    assert_eq!(stage7.show(&mission)["cost"]["usd"], 0.002);
+}

@@ -3,6 +3,7 @@
 use crate::{
     answer::{self, Wish},
     effect::{Fault, Given, Spent, begin},
+    model::Models,
     provider::{Ask, Failure, Kind, Known, Provider},
 };
 use nats::effect::Context;
@@ -24,9 +25,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// A model that may be asked.
 pub struct Choice<'p> {
-    provider: &'p Provider,
+    pub provider: &'p Provider,
     /// None: what the provider is set to, or offers.
-    model: Option<String>,
+    pub model: Option<String>,
 }
 
 /// The models that may answer, best first: the one that was asked for, or each provider's own.
@@ -34,6 +35,15 @@ pub struct Choice<'p> {
 /// # Errors
 /// There is none.
 pub fn choices<'p>(providers: &'p [Provider], asked: Option<&str>) -> Result<Vec<Choice<'p>>, Fault> {
+    // A provider's name alone: its own model.
+    if let Some(known) = asked.and_then(Known::find) {
+        let on = providers.iter().find(|provider| provider.name() == known.name);
+        let off = || Fault {
+            class: Class::Permanent,
+            message: format!("{} is not on. Set {}", known.title, known.variable()),
+        };
+        return Ok(vec![Choice { provider: on.ok_or_else(off)?, model: None }]);
+    }
     let Some(asked) = asked else {
         return Ok(providers.iter().map(|provider| Choice { provider, model: None }).collect());
     };
@@ -60,6 +70,7 @@ pub fn choices<'p>(providers: &'p [Provider], asked: Option<&str>) -> Result<Vec
 
 /// A call on its way.
 pub struct Call<'a> {
+    models: &'a Models,
     request: &'a Event,
     asked: &'a LlmRequested,
     context: &'a Context,
@@ -80,6 +91,7 @@ impl<'a> Call<'a> {
     /// # Errors
     /// The wanted schema is none.
     pub fn new(
+        models: &'a Models,
         request: &'a Event,
         asked: &'a LlmRequested,
         inputs: &Values,
@@ -89,7 +101,7 @@ impl<'a> Call<'a> {
         let filled = |message: &Message| Message { role: message.role, text: value::fill(&message.text, inputs) };
         let wish = Wish::new(asked.schema.as_ref()).map_err(|message| Fault { class: Class::InvalidInput, message })?;
         let messages = asked.messages.iter().map(filled).collect();
-        Ok(Self { request, asked, context, spent, wish, messages, tries: 0 })
+        Ok(Self { models, request, asked, context, spent, wish, messages, tries: 0 })
     }
 
     /// Asks one model after the other.
@@ -151,7 +163,7 @@ impl<'a> Call<'a> {
                 }
                 Ok((text, usage)) => match self.wish.check(&text) {
                     Ok(answer) => {
-                        self.spent.add(usage);
+                        self.spend(provider, &model, usage);
                         return Ok(Given { provider: provider.name().into(), model, answer });
                     }
                     Err(found) => {
@@ -178,6 +190,17 @@ impl<'a> Call<'a> {
         Ok((reply.text, reply.usage))
     }
 
+    /// Adds what a try took; gives what it cost, as far as the model's price is known.
+    fn spend(&mut self, provider: &Provider, model: &str, usage: Usage) -> f64 {
+        let cost = self.models.find(provider.name(), model).and_then(|model| model.cost(&usage)).unwrap_or(0.0);
+        let Spent { usage: all, cost_usd } = &mut *self.spent;
+        all.input += usage.input;
+        all.output += usage.output;
+        all.estimated |= usage.estimated;
+        *cost_usd += cost;
+        cost
+    }
+
     /// Says in the log what a try came to that gave no answer.
     async fn tried(
         &mut self,
@@ -187,7 +210,7 @@ impl<'a> Call<'a> {
         begun: tokio::time::Instant,
         error: String,
     ) {
-        self.spent.add(usage);
+        let cost_usd = self.spend(provider, model, usage);
         self.tries += 1;
         let n = self.tries;
         let tried = LlmTried {
@@ -196,21 +219,13 @@ impl<'a> Call<'a> {
             provider: provider.name().into(),
             model: model.into(),
             usage,
-            cost_usd: 0.0,
+            cost_usd,
             ms: begun.elapsed().as_millis() as u64,
             error: Some(error),
         };
         if let Err(error) = self.context.say(self.request, tried.into(), &format!("{}/{n}", self.request.id)).await {
             tracing::warn!(call = %self.request.id, %error, "a try is not in the log");
         }
-    }
-}
-
-impl Spent {
-    fn add(&mut self, usage: Usage) {
-        self.usage.input += usage.input;
-        self.usage.output += usage.output;
-        self.usage.estimated |= usage.estimated;
     }
 }
 
@@ -232,6 +247,7 @@ mod tests {
     fn a_model_is_asked_where_its_name_says() {
         for (on, asked, wanted) in [
             (&["openai", "anthropic"][..], None, vec![("openai", None), ("anthropic", None)]),
+            (&["openai", "anthropic"], Some("anthropic"), vec![("anthropic", None)]),
             (&["openai", "anthropic"], Some("gpt-x"), vec![("openai", Some("gpt-x"))]),
             (&["openai", "anthropic"], Some("anthropic/claude-x"), vec![("anthropic", Some("claude-x"))]),
             (&["openrouter"], Some("anthropic/claude-x"), vec![("openrouter", Some("anthropic/claude-x"))]),

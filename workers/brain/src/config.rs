@@ -1,6 +1,6 @@
 //! Which providers are on. Read once by the binary; a key is never shown.
 
-use crate::provider::Known;
+use crate::{model::Models, provider::Known};
 use std::fmt;
 
 /// The brain's settings.
@@ -8,13 +8,15 @@ use std::fmt;
 pub struct Config {
     /// Those that are on.
     pub providers: Vec<ProviderConfig>,
+    /// What is known of models.
+    pub models: Models,
     /// Calls at once.
     pub parallel: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { providers: Vec::new(), parallel: 16 }
+        Self { providers: Vec::new(), models: Models::default(), parallel: 16 }
     }
 }
 

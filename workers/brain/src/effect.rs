@@ -4,6 +4,7 @@
 use crate::{
     call::{self, Call},
     config::Config,
+    model::Models,
     offline,
     provider::Provider,
 };
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 pub struct Brain {
     /// Those that are on; the first is asked where nobody names another.
     providers: Vec<Provider>,
+    models: Models,
     parallel: usize,
 }
 
@@ -50,7 +52,7 @@ impl Brain {
     /// A sentence, when a provider's settings do not make one.
     pub fn new(config: &Config) -> Result<Self, String> {
         let providers = config.providers.iter().map(Provider::new).collect::<Result<_, _>>()?;
-        Ok(Self { providers, parallel: config.parallel })
+        Ok(Self { providers, models: config.models.clone(), parallel: config.parallel })
     }
 
     async fn call(
@@ -66,7 +68,7 @@ impl Brain {
             return offline_answer(request, asked, &inputs, context).await;
         }
         let choices = call::choices(&self.providers, model)?;
-        Call::new(request, asked, &inputs, context, spent)?.through(&choices).await
+        Call::new(&self.models, request, asked, &inputs, context, spent)?.through(&choices).await
     }
 }
 

@@ -8,16 +8,19 @@
 //! Never: `offline` in place of a model that was asked for; a key in any word, line or error.
 
 pub mod config;
+pub mod model;
 pub mod offline;
 
 mod answer;
 mod call;
 mod effect;
 mod provider;
+mod trial;
 
 pub use config::{Config, Key, ProviderConfig};
 pub use effect::Brain;
 pub use provider::{KNOWN, Known};
+pub use trial::{Tried, try_out};
 
 use nats::{jetstream::JetStream, log::ReadError};
 use std::sync::Arc;

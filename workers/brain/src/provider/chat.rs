@@ -8,7 +8,7 @@ use genai::{
     adapter::AdapterKind,
     chat::{
         ChatMessage, ChatOptions, ChatRequest, ChatResponseFormat, ChatStreamEvent, JsonSpec, StopReason, StreamEnd,
-        Tool, ToolChoice,
+        Tool,
     },
     resolver::{AuthData, Endpoint, ProviderConfig as Target},
 };
@@ -98,8 +98,8 @@ impl Chat {
             Form::Schema => options = options.with_response_format(JsonSpec::new(ANSWER, schema)),
             Form::Tool => {
                 let tool = Tool::new(ANSWER).with_description("Gives the answer.").with_schema(schema);
+                // Not forced: models that think refuse that. What they write instead is read as well.
                 chat = chat.with_tools(vec![tool]);
-                options = options.with_tool_choice(ToolChoice::tool(ANSWER));
             }
         }
         let asking = self.client.exec_chat_stream(ModelSpec::from_target(target), chat, Some(&options));

@@ -1,0 +1,20 @@
+//! `stage7 model …`.
+
+use clap::Subcommand;
+
+#[derive(Debug, Subcommand)]
+pub enum Model {
+    /// Those that are known, and whether they can be asked.
+    List {
+        /// Only those of providers that are on.
+        #[arg(long)]
+        on: bool,
+    },
+    /// All that is known of one, as PROVIDER/NAME.
+    Show { model: String },
+    /// Ask one a short question.
+    Test {
+        /// PROVIDER/NAME, or a provider [default: the first that is on]
+        model: Option<String>,
+    },
+}

@@ -1,0 +1,46 @@
+//! A short question to a model, outside any mission: does it answer?
+
+use crate::{
+    call::{self, Choice},
+    config::Config,
+    effect::begin,
+    provider::{Ask, Provider},
+};
+use schemas::{
+    agent::{Message, Speaker},
+    brain::Usage,
+};
+use tokio_util::sync::CancellationToken;
+
+/// What a model answered.
+#[derive(Debug)]
+pub struct Tried {
+    pub provider: &'static str,
+    pub model: String,
+    pub text: String,
+    pub usage: Usage,
+    /// US dollars, where the price is known.
+    pub cost_usd: Option<f64>,
+    /// Milliseconds.
+    pub ms: u64,
+}
+
+/// Asks `PROVIDER/NAME`, a provider's own model, or the first provider's, for one word.
+///
+/// # Errors
+/// A sentence: why it does not answer, and what would help.
+pub async fn try_out(config: &Config, model: Option<&str>) -> Result<Tried, String> {
+    let providers: Vec<Provider> = config.providers.iter().map(Provider::new).collect::<Result<_, _>>()?;
+    let choices = call::choices(&providers, model).map_err(|fault| fault.message)?;
+    let none = "no provider is on: set OPENAI_API_KEY, or another provider's key or address";
+    let Choice { provider, model } = choices.into_iter().next().ok_or(none)?;
+    let begun = begin();
+    let model = provider.model(model.as_deref()).await.map_err(|failure| failure.message)?;
+    let messages = [Message { role: Speaker::User, text: "Answer with one word: are you there?".into() }];
+    let stop = CancellationToken::new();
+    let ask = Ask { model: &model, messages: &messages, schema: None, stop: &stop, live: &|_| Box::pin(async {}) };
+    let reply = provider.ask(&ask).await.map_err(|failure| failure.message)?;
+    let cost_usd = config.models.find(provider.name(), &model).and_then(|known| known.cost(&reply.usage));
+    let ms = begun.elapsed().as_millis() as u64;
+    Ok(Tried { provider: provider.name(), model, text: reply.text, usage: reply.usage, cost_usd, ms })
+}
