@@ -54,6 +54,16 @@ async fn large_data_comes_back_whole() {
     assert_eq!(run("DATA_TOOLKIT", run_of(inputs)).await.expect("it runs").outputs["data"], Value::from(rows));
 }
 
+#[tokio::test]
+async fn a_large_sort_in_sql_needs_no_disk() {
+    let rows: Vec<Value> =
+        (0..100_000).map(|n| json!({"n": n, "text": format!("some words here {}", n * 7919 % 100_000)})).collect();
+    let query = "SELECT a.n FROM data a JOIN data b USING (text) ORDER BY a.text DESC, b.n";
+    let inputs = json!({"operation": "sql", "data": rows, "query": query});
+    let sorted = run("DATA_TOOLKIT", run_of(inputs)).await.expect("it runs").outputs;
+    assert_eq!((&sorted["rows"], &sorted["data"][0]), (&json!(100_000), &json!({"n": 82_321})));
+}
+
 /// DATA_TOOLKIT with bounds that a test can wait for.
 fn bounded(seconds: u32, memory_mb: u32) -> Plugin {
     let mut plugin = plugin("DATA_TOOLKIT");
