@@ -10,6 +10,8 @@ mod shipped;
 mod data_toolkit;
 #[path = "file-ops/plugin.rs"]
 mod file_ops;
+#[path = "task-manager/plugin.rs"]
+mod task_manager;
 #[path = "text-analysis/plugin.rs"]
 mod text_analysis;
 #[path = "transform/plugin.rs"]
@@ -27,6 +29,7 @@ pub fn native(verb: &str) -> Option<Native> {
         "FILE_OPS" => Some(file_ops::run),
         "TEXT_ANALYSIS" => Some(text_analysis::run),
         "DATA_TOOLKIT" => Some(data_toolkit::run),
+        "TASK_MANAGER" => Some(task_manager::run),
         "TRANSFORM" => Some(transform::run),
         _ => None,
     }

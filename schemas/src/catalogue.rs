@@ -77,6 +77,18 @@ pub struct Role {
     pub verbs: Vec<String>,
 }
 
+impl Verb {
+    /// What an input is when it is absent.
+    pub fn default(&self, input: &str) -> Option<&Value> {
+        default(&self.input, input)
+    }
+}
+
+/// What an object schema says a property is when it is absent.
+pub fn default<'s>(schema: &'s Value, property: &str) -> Option<&'s Value> {
+    schema.get("properties")?.get(property)?.get("default")
+}
+
 impl Catalogue {
     pub fn verb(&self, name: &str) -> Option<&Verb> {
         self.verbs.get(name)

@@ -8,6 +8,7 @@ use jsonschema::Validator;
 use plugins::Shipped;
 use schemas::{
     Fault,
+    catalogue::default,
     manifest::{Manifest, Runtime},
     value::{Value, Values, sha256},
 };
@@ -105,7 +106,18 @@ impl Plugin {
     /// May a run with these inputs read this file?
     pub fn may_read(&self, inputs: &Values, path: &str) -> bool {
         let files = &self.manifest.permissions.files;
-        files.read_all || files.read.iter().any(|name| inputs.get(name).and_then(Value::as_str) == Some(path))
+        let given = |name: &String| inputs.get(name).or_else(|| default(&self.manifest.input, name));
+        files.read_all || files.read.iter().any(|name| given(name).and_then(Value::as_str) == Some(path))
+    }
+
+    /// Puts defaults where inputs are absent.
+    pub(crate) fn fill(&self, inputs: &mut Values) {
+        let properties = self.manifest.input.get("properties").and_then(Value::as_object);
+        for name in properties.into_iter().flat_map(|all| all.keys()) {
+            if let Some(value) = default(&self.manifest.input, name) {
+                inputs.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
     }
 }
 

@@ -146,6 +146,20 @@ async fn the_folder_is_worked_on() {
 }
 
 #[tokio::test]
+async fn an_input_that_is_absent_is_its_default() {
+    let file = |text: &str| File { size: text.len() as u64, bytes: Some(text.into()), ..File::default() };
+    let files = [("tasks.json", "[]"), ("other.json", "[{\"id\": \"1\", \"title\": \"x\", \"status\": \"todo\"}]")]
+        .map(|(path, text)| (path.to_owned(), file(text)));
+    let inputs = json!({"operation": "add", "task": "Buy tea"});
+    let done = run("TASK_MANAGER", Run { files: files.clone().into(), ..run_of(inputs) }).await.expect("adds");
+    assert_eq!(done.written.keys().collect::<Vec<_>>(), ["tasks.json"]);
+    assert_eq!(done.outputs["tasks"], json!([{"id": "1", "title": "Buy tea", "status": "todo"}]));
+    let inputs = json!({"operation": "done", "task": "1", "file": "other.json"});
+    let done = run("TASK_MANAGER", Run { files: files.into(), ..run_of(inputs) }).await.expect("is done");
+    assert_eq!(done.outputs["tasks"][0]["status"], "done");
+}
+
+#[tokio::test]
 async fn references_are_not_forged() {
     let forged = json!({"stage7:ref": "0".repeat(64), "type": "text", "size": 1, "media_type": "x"});
     let failure =
