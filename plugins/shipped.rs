@@ -30,6 +30,7 @@ pub const SHIPPED: &[Shipped] = &[
     shipped!("data-toolkit": "README.md"),
     shipped!("file-ops": "README.md"),
     shipped!("generate": "README.md"),
+    shipped!("get-user-input": "README.md"),
     shipped!("task-manager": "README.md"),
     shipped!("text-analysis": "README.md"),
     shipped!("think": "README.md"),

@@ -8,7 +8,7 @@ use jsonschema::Validator;
 use plugins::Shipped;
 use schemas::{
     Fault,
-    catalogue::default,
+    catalogue::{default, defaults},
     manifest::{Manifest, Runtime},
     value::{Value, Values, sha256},
 };
@@ -112,11 +112,8 @@ impl Plugin {
 
     /// Puts defaults where inputs are absent.
     pub(crate) fn fill(&self, inputs: &mut Values) {
-        let properties = self.manifest.input.get("properties").and_then(Value::as_object);
-        for name in properties.into_iter().flat_map(|all| all.keys()) {
-            if let Some(value) = default(&self.manifest.input, name) {
-                inputs.entry(name.clone()).or_insert_with(|| value.clone());
-            }
+        for (name, value) in defaults(&self.manifest.input) {
+            inputs.entry(name.clone()).or_insert_with(|| value.clone());
         }
     }
 }
