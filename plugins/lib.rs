@@ -18,6 +18,8 @@ mod file_ops;
 mod scrape;
 #[path = "search/plugin.rs"]
 mod search;
+#[path = "task-manager/plugin.rs"]
+mod task_manager;
 #[path = "text-analysis/plugin.rs"]
 mod text_analysis;
 #[path = "transform/plugin.rs"]
@@ -63,6 +65,7 @@ pub fn native(verb: &str) -> Option<Native> {
         "FILE_OPS" => Some(Native::Plain(file_ops::run)),
         "SCRAPE" => Some(Native::Online(scrape::run)),
         "SEARCH" => Some(Native::Online(search::run)),
+        "TASK_MANAGER" => Some(Native::Plain(task_manager::run)),
         "TEXT_ANALYSIS" => Some(Native::Plain(text_analysis::run)),
         "TRANSFORM" => Some(Native::Plain(transform::run)),
         "WEATHER" => Some(Native::Online(weather::run)),

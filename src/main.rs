@@ -7,6 +7,7 @@ mod client;
 mod command;
 mod config;
 mod exit;
+mod form;
 mod home;
 mod host;
 mod keyring;

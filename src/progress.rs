@@ -7,6 +7,7 @@ pub use line::{clean, say, to_stderr, to_stdout, took};
 pub(crate) use line::{err, out};
 pub use paint::Paint;
 
+use crate::form;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use line::size;
 use schemas::{MissionId, Value};
@@ -268,6 +269,10 @@ pub fn asked(question: &Question) -> String {
         T::Boolean => " (yes or no)".into(),
         T::Choice => format!(" (one of: {})", choices()),
         T::Choices => format!(" (any of: {}; as a JSON list)", choices()),
+        T::Values => {
+            let fields = question.schema.as_ref().map(form::fields).filter(|fields| !fields.is_empty());
+            format!(" (a JSON object{})", fields.map(|fields| format!(" with {fields}")).unwrap_or_default())
+        }
     };
     format!("{}{wanted}", clean(&question.text))
 }

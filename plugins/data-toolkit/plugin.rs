@@ -1,13 +1,19 @@
-//! DATA_TOOLKIT: JSON and CSV.
+//! DATA_TOOLKIT: JSON, CSV, YAML and XML.
 //!
 //! A query is a program that somebody wrote: it may never end, or ask for all memory there is.
 //! Nothing here stops it; the manifest asks for a process of its own, and its limits do.
 
 mod describe;
+mod format;
+mod path;
 pub mod query;
+mod sql;
 mod table;
+mod xml;
+mod yaml;
 
 use crate::{Done, Failure, Run};
+use format::{Format, parsed};
 use serde_json::{Map, Value, json};
 
 pub fn run(run: &Run) -> Result<Done, Failure> {
@@ -16,7 +22,11 @@ pub fn run(run: &Run) -> Result<Done, Failure> {
     let data = parsed(given, format)?;
     match run.text("operation")? {
         "convert" => result(run, data),
-        "query" => result(run, query::run(run.text("query")?, data)?),
+        "query" => match run.text("query")? {
+            path if path::is_path(path) => result(run, path::run(path, &data)?),
+            program => result(run, query::run(program, data)?),
+        },
+        "sql" => result(run, sql::run(run.text("query")?, data)?),
         "merge" => result(run, merge(data, format)?),
         "describe" => {
             let (rows, columns) = describe::columns(&data);
@@ -29,41 +39,8 @@ pub fn run(run: &Run) -> Result<Done, Failure> {
             Ok(done)
         }
         other => Err(Failure::input(format!(
-            "`operation` can't be \"{other}\": use convert, query, validate, merge or describe"
+            "`operation` can't be \"{other}\": use convert, query, validate, sql, merge or describe"
         ))),
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Format {
-    Json,
-    Csv,
-    /// Nothing to be parsed: the text itself is the value.
-    Text,
-}
-
-impl Format {
-    fn of(run: &Run, input: &str) -> Result<Option<Self>, Failure> {
-        match run.inputs.get(input) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(name)) if name == "json" => Ok(Some(Self::Json)),
-            Some(Value::String(name)) if name == "csv" => Ok(Some(Self::Csv)),
-            Some(Value::String(name)) if name == "text" && input == "from" => Ok(Some(Self::Text)),
-            Some(other) => Err(Failure::input(format!("`{input}` can't be {other}: use \"json\" or \"csv\""))),
-        }
-    }
-}
-
-/// A text is parsed, any other value is what it is.
-fn parsed(data: &Value, format: Option<Format>) -> Result<Value, Failure> {
-    let Value::String(text) = data else { return Ok(data.clone()) };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let json = || serde_json::from_str::<Value>(text);
-    match format {
-        Some(Format::Json) => json().map_err(|e| Failure::input(format!("`data` is not JSON: {e}"))),
-        Some(Format::Csv) => table::read(text),
-        Some(Format::Text) => Ok(data.clone()),
-        None => json().or_else(|_| table::read(text)),
     }
 }
 
@@ -71,9 +48,8 @@ fn parsed(data: &Value, format: Option<Format>) -> Result<Value, Failure> {
 fn result(run: &Run, data: Value) -> Result<Done, Failure> {
     let mut done = Done::with([("data", data)]);
     count(&mut done);
-    if let Some(Format::Csv) = Format::of(run, "to")? {
-        let text = table::write(&done.outputs["data"])?;
-        done.outputs.insert("data".into(), text.into());
+    if let (Some(format), Some(data)) = (Format::of(run, "to")?, done.outputs.get_mut("data")) {
+        *data = format.written(data.take())?;
     }
     Ok(done)
 }
@@ -171,6 +147,41 @@ mod tests {
     }
 
     #[test]
+    fn a_form_becomes_any_other() {
+        for (form, text) in [
+            ("json", json!(r#"[{"name": "Ada"}, {"name": "Alan"}]"#)),
+            ("csv", json!("name\nAda\nAlan\n")),
+            ("yaml", json!("- name: Ada\n- name: Alan\n")),
+        ] {
+            check(
+                json!({"operation": "convert", "data": text, "from": form, "to": "xml"}),
+                json!({
+                    "data": "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<data>\n  <item>\n    <name>Ada</name>\n  \
+                             </item>\n  <item>\n    <name>Alan</name>\n  </item>\n</data>\n",
+                    "rows": 2,
+                }),
+            );
+            check(
+                json!({"operation": "sql", "data": text, "from": form, "query": "SELECT name FROM data", "to": "yaml"}),
+                json!({"data": "- name: Ada\n- name: Alan\n", "rows": 2}),
+            );
+        }
+        let names = json!({"data": ["Ada", "Alan"], "rows": 2});
+        for query in ["$.p.n[*]", ".p.n"] {
+            check(json!({"operation": "query", "data": "<p><n>Ada</n><n>Alan</n></p>", "query": query}), names.clone());
+        }
+        check(
+            json!({"operation": "merge", "data": ["a: 1\nb: 1\n", "b: 2\n"], "from": "yaml"}),
+            json!({"data": {"a": 1, "b": 2}}),
+        );
+        let schema = json!({"properties": {"a": {"type": "integer"}}});
+        check(
+            json!({"operation": "validate", "data": "a: no", "from": "yaml", "schema": schema}),
+            json!({"data": {"a": "no"}, "errors": [{"at": "/a", "message": "\"no\" is not of type \"integer\""}]}),
+        );
+    }
+
+    #[test]
     fn lists_are_joined_and_objects_laid_over_each_other() {
         check(json!({"operation": "merge", "data": [[1], [], [2]]}), json!({"data": [1, 2], "rows": 2}));
         check(json!({"operation": "merge", "data": [{"a": 1, "b": 1}, {"b": 2}]}), json!({"data": {"a": 1, "b": 2}}));
@@ -215,13 +226,16 @@ mod tests {
         fault(json!({"data": 1}), "`operation` is missing");
         fault(json!({"operation": "query", "data": 1}), "`query` is missing");
         fault(
-            json!({"operation": "sql", "data": 1}),
-            "`operation` can't be \"sql\": use convert, query, validate, merge or describe",
+            json!({"operation": "join", "data": 1}),
+            "`operation` can't be \"join\": use convert, query, validate, sql, merge or describe",
         );
         fault(
-            json!({"operation": "convert", "data": 1, "to": "xml"}),
-            "`to` can't be \"xml\": use \"json\" or \"csv\"",
+            json!({"operation": "convert", "data": 1, "to": "text"}),
+            "`to` can't be \"text\": use json, csv, yaml or xml",
         );
-        fault(json!({"operation": "convert", "data": 1, "from": 1}), "`from` can't be 1: use \"json\" or \"csv\"");
+        fault(
+            json!({"operation": "convert", "data": 1, "from": 1}),
+            "`from` can't be 1: use json, csv, yaml, xml or text",
+        );
     }
 }

@@ -81,7 +81,8 @@ fn content(run: &Run) -> Result<Vec<u8>, Failure> {
     }
 }
 
-fn path<'r>(run: &'r Run, name: &str) -> Result<&'r str, Failure> {
+/// An input that must be a path inside the folder.
+pub fn path<'r>(run: &'r Run, name: &str) -> Result<&'r str, Failure> {
     let path = run.text(name)?;
     let safe = !path.is_empty()
         && path.len() <= 255
@@ -107,7 +108,8 @@ fn file<'r>(run: &'r Run, path: &str) -> Result<&'r File, Failure> {
     })
 }
 
-fn bytes<'r>(run: &'r Run, path: &str) -> Result<&'r [u8], Failure> {
+/// What is in a file.
+pub fn bytes<'r>(run: &'r Run, path: &str) -> Result<&'r [u8], Failure> {
     let file = file(run, path)?;
     file.bytes
         .as_deref()

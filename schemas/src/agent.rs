@@ -148,6 +148,8 @@ pub enum AnswerType {
     Choice,
     /// Several of `choices`.
     Choices,
+    /// An object that fits `schema`.
+    Values,
 }
 
 /// A question to the mission's owner; its id is this event's.
@@ -163,6 +165,9 @@ pub struct QuestionAsked {
     pub answer: AnswerType,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,
+    /// JSON Schema of the object that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Time>,
 }

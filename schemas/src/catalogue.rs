@@ -18,7 +18,7 @@ pub struct Catalogue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Runner {
-    /// The agent itself: ACCOMPLISH, THINK, GENERATE, CHAT, ASK_USER_QUESTION.
+    /// The agent itself: ACCOMPLISH, THINK, GENERATE, CHAT, ASK_USER_QUESTION, GET_USER_INPUT.
     Agent,
     /// The capabilities worker, as a plugin run.
     Capability,
@@ -75,6 +75,24 @@ pub struct Role {
     /// Verbs this role prefers.
     #[serde(default)]
     pub verbs: Vec<String>,
+}
+
+impl Verb {
+    /// What an input is when it is absent.
+    pub fn default(&self, input: &str) -> Option<&Value> {
+        default(&self.input, input)
+    }
+}
+
+/// What an object schema says a property is when it is absent.
+pub fn default<'s>(schema: &'s Value, property: &str) -> Option<&'s Value> {
+    schema.get("properties")?.get(property)?.get("default")
+}
+
+/// Every property that has a default, with it.
+pub fn defaults(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties.into_iter().flatten().filter_map(|(name, property)| Some((name, property.get("default")?)))
 }
 
 impl Catalogue {

@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod fault;
+pub mod form;
 pub mod goal;
 pub mod id;
 pub mod limits;

@@ -49,7 +49,8 @@ pub enum Mission {
         /// Which question, by id; not needed when only one is open.
         #[arg(long, value_name = "ID")]
         question: Option<String>,
-        /// The answer: text, a number, yes or no, a choice; several choices as a JSON list.
+        /// The answer: text, a number, yes or no, a choice; several choices as a JSON list; what a form asks for as
+        /// a JSON object, or @FILE with one.
         #[arg(allow_hyphen_values = true)]
         answer: String,
     },

@@ -5,11 +5,12 @@ use crate::{
     client,
     config::Config,
     exit::{Code, Error},
+    form::Form,
     home::Home,
     mission::Follower,
     progress::{Progress, asked, clean, err, open_questions},
 };
-use schemas::{EventId, Value, agent::AnswerType};
+use schemas::{Value, agent::AnswerType};
 use serde_json::json;
 use std::{io::BufRead, time::Duration};
 use streams::overview::{Question, Status};
@@ -143,6 +144,8 @@ impl Following<'_> {
 struct Person {
     lines: Option<mpsc::UnboundedReceiver<String>>,
     question: Option<Question>,
+    /// What is being filled in, where the question asks for it.
+    form: Option<Form>,
 }
 
 impl Person {
@@ -157,11 +160,17 @@ impl Person {
             return;
         }
         self.question = open.cloned();
+        self.form = open.and_then(|question| Form::new(question.schema.as_ref()?));
         progress.hold(open.is_some());
         if let Some(question) = open {
-            progress.note(&format!("{}\nYour answer:", asked(question)));
+            let said = if self.form.is_some() { clean(&question.text) } else { asked(question) };
+            progress.note(&format!("{said}\n{}", self.prompt()));
             self.lines.get_or_insert_with(read_lines);
         }
+    }
+
+    fn prompt(&self) -> String {
+        self.form.as_ref().and_then(Form::prompt).unwrap_or_else(|| "Your answer:".into())
     }
 
     async fn line(&mut self) -> Option<String> {
@@ -180,23 +189,23 @@ impl Person {
             return;
         };
         let Some(question) = &self.question else { return };
-        match answer(home, follower, question.id, question.kind, &line).await {
-            Ok(_) => {}
-            Err(error) => progress.note(&format!("{}\nYour answer:", clean(&error.to_string()))),
+        let answer = match &mut self.form {
+            None => typed(question.kind, &line),
+            Some(form) => {
+                let wrong = form.take(&line).err().map(|why| format!("{}\n", clean(&why)));
+                if let Some(prompt) = form.prompt() {
+                    return progress.note(&format!("{}{prompt}", wrong.unwrap_or_default()));
+                }
+                form.values()
+            }
+        };
+        let data = json!({"question": question.id, "answer": answer});
+        if let Err(error) = home.client.command(follower.id, "question.answered", &data).await {
+            // A form is filled in again from the start.
+            self.form = question.schema.as_ref().and_then(Form::new);
+            progress.note(&format!("{}\n{}", clean(&error.to_string()), self.prompt()));
         }
     }
-}
-
-async fn answer(
-    home: &Home,
-    follower: &Follower,
-    question: EventId,
-    kind: AnswerType,
-    line: &str,
-) -> Result<Value, client::Error> {
-    home.client
-        .command(follower.id, "question.answered", &json!({"question": question, "answer": typed(kind, line)}))
-        .await
 }
 
 /// What a line means as an answer. Numbers, yes and no, and a choice may come as text.
@@ -205,6 +214,7 @@ pub fn typed(kind: AnswerType, line: &str) -> Value {
         AnswerType::Choices => serde_json::from_str(line).ok().filter(Value::is_array).unwrap_or_else(|| {
             line.split(',').map(str::trim).filter(|choice| !choice.is_empty()).map(Value::from).collect()
         }),
+        AnswerType::Values => serde_json::from_str(line).unwrap_or_else(|_| line.into()),
         _ => line.into(),
     }
 }

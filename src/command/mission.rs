@@ -17,9 +17,12 @@ use crate::{
     mission::{Follower, folded, resolve},
     progress::{Progress, clean, open_questions, out, say},
 };
-use schemas::{MissionId, Value};
+use schemas::{MissionId, Value, agent::AnswerType};
 use serde_json::json;
-use std::io::{self, IsTerminal};
+use std::{
+    fs,
+    io::{self, IsTerminal},
+};
 use streams::overview::{Overview, Question};
 use tokio::time::Instant;
 
@@ -63,6 +66,10 @@ pub async fn run(config: &Config, asked: Mission, json: bool) -> Result<Code, Er
             let mission = resolve(client, &id).await?;
             let now = overview(&state(client, mission).await?)?;
             let question = which(&now, question.as_deref())?;
+            let answer = match answer.strip_prefix('@').filter(|_| question.kind == AnswerType::Values) {
+                Some(path) => fs::read_to_string(path).map_err(|error| Error::usage(format!("{path}: {error}")))?,
+                None => answer,
+            };
             let data = json!({"question": question.id, "answer": typed(question.kind, &answer)});
             tell(client, &mission.to_string(), "question.answered", data, json).await
         }

@@ -95,6 +95,7 @@ impl State {
             id,
             answer: said.answer,
             choices: said.choices.clone(),
+            schema: said.schema.clone(),
             expires: said.expires,
             timer: None,
         }));

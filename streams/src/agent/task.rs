@@ -3,6 +3,7 @@
 use schemas::{
     Class, Event, EventId, Fault, Time, Value,
     agent::AnswerType,
+    form,
     value::{Ref, Values},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -111,6 +112,8 @@ pub struct Question {
     pub id: EventId,
     pub answer: AnswerType,
     pub choices: Vec<String>,
+    /// What `values` must fit.
+    pub schema: Option<Value>,
     pub expires: Option<Time>,
     /// The timer of its expiry, once set.
     pub timer: Option<EventId>,
@@ -167,6 +170,9 @@ impl Question {
             AnswerType::Choices => answer
                 .as_array()
                 .is_some_and(|all| all.iter().enumerate().all(|(i, one)| chosen(one) && !all[..i].contains(one))),
+            AnswerType::Values => {
+                self.schema.as_ref().is_some_and(|schema| form::misfits(schema, answer, "").is_empty())
+            }
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Question {
     #[serde(rename = "type")]
     pub kind: AnswerType,
     pub choices: Vec<String>,
+    /// What `values` must fit.
+    pub schema: Option<Value>,
     pub expires: Option<Time>,
     pub status: Status,
     pub answer: Option<Value>,
@@ -46,6 +48,7 @@ impl Question {
             id: self.id,
             answer: self.kind,
             choices: self.choices.clone(),
+            schema: self.schema.clone(),
             expires: self.expires,
             timer: None,
         };
@@ -67,6 +70,7 @@ impl Overview {
             text: said.text.clone(),
             kind: said.answer,
             choices: said.choices.clone(),
+            schema: said.schema.clone(),
             expires: said.expires,
             status: Status::Open,
             answer: None,

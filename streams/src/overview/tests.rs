@@ -180,6 +180,7 @@ fn what_control_asks_about_the_budget_is_answered_by_raising_it() {
             text: "Raise it?".into(),
             answer: AnswerType::Choice,
             choices: vec!["raise".into(), "stop".into()],
+            schema: None,
             expires: None,
         },
     );

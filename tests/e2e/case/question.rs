@@ -1,7 +1,7 @@
 //! Questions: put to the person, answered from wherever the person is.
 
 use crate::{
-    plan::{after, ask, delivered, goal, slow},
+    plan::{after, ask, delivered, goal, query, slow, with},
     stage7::{Layout, Stage7, shared},
     user::User,
 };
@@ -47,6 +47,41 @@ pub fn questions_are_answered_while_other_branches_go_on(layout: Layout) {
     assert_eq!(user.deliverable(&state, "name.txt"), "Zoë\nO'Neil {name}".as_bytes());
     let again = user.say(&mission, "question.answered", &json!({"question": colour, "answer": "red"}));
     assert_eq!(again["error"]["code"], "ended", "{again}");
+    stage7.export(&mission).has_nothing_twice();
+}
+
+pub fn a_form_is_filled_in_or_asked_for_again(layout: Layout) {
+    let stage7 = shared(layout);
+    let user = stage7.user();
+    let schema = json!({
+        "type": "object", "required": ["street"],
+        "properties": {"street": {"type": "string", "minLength": 3}, "floor": {"type": "integer", "default": 0}},
+    });
+    let form = json!({
+        "id": "form", "verb": "GET_USER_INPUT", "outputs": {"values": {"type": "object"}},
+        "inputs": {"schema": {"value": schema}, "title": {"value": "Where to?"}},
+    });
+    let floor = with(query("floor", json!(null), ".floor + 1"), "data", "form", "values");
+    let mission =
+        user.submit(&goal(vec![delivered(form, "values", "address.json"), delivered(floor, "data", "floor.json")]));
+    open(&stage7, &user, &mission, "form");
+    let shown = stage7.cli(&["mission", "show", &mission]).code(0);
+    assert!(shown.stdout.contains("Where to? (a JSON object with street*, floor)"), "{}", shown.stdout);
+    for (wrong, why) in [
+        ("{}", "/answer: \"street\" is a required property"),
+        ("{\"street\": 1}", "/answer/street: 1 is not of type \"string\""),
+        ("Mill Lane", "/answer: must be an object"),
+    ] {
+        let refused = stage7.cli(&["mission", "answer", &mission, wrong]).code(2);
+        assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    }
+    stage7.cli(&["mission", "answer", &mission, "@/nowhere/address.json"]).code(2);
+    assert!(stage7.export(&mission).of("question.answered").is_empty(), "a wrong answer is not said");
+    stage7.cli(&["mission", "answer", &mission, "{\"street\": \"1 Mill Lane\"}"]).code(0);
+    let state = stage7.until_is(&user, &mission, "completed");
+    let address: Value = serde_json::from_slice(&user.deliverable(&state, "address.json")).unwrap();
+    assert_eq!(address, json!({"street": "1 Mill Lane", "floor": 0}));
+    assert_eq!(user.deliverable(&state, "floor.json"), b"1\n");
     stage7.export(&mission).has_nothing_twice();
 }
 

@@ -1,7 +1,7 @@
 //! Steps: at the same time, with exact values, and with files for the person.
 
 use crate::{
-    plan::{delivered, goal, query, read, slow, with},
+    plan::{after, delivered, goal, query, read, slow, with},
     stage7::{Layout, shared},
 };
 use schemas::value::sha256;
@@ -148,4 +148,26 @@ pub fn a_large_file_goes_in_and_out(layout: Layout) {
     assert!(fs::read(folder.join("copy.bin")).unwrap() == large);
     let said = &stage7.show(&mission)["deliverables"][0];
     assert_eq!((said["size"].as_u64(), said["sha256"].as_str()), (Some(60 << 20), Some(sha256(&large).as_str())));
+}
+
+pub fn tasks_that_are_added_side_by_side_are_all_kept(layout: Layout) {
+    let stage7 = shared(layout);
+    let user = stage7.user();
+    let task = |id: &str, inputs: Value| json!({"id": id, "verb": "TASK_MANAGER", "inputs": inputs, "outputs": {"tasks": {"type": "array"}}});
+    let ids: Vec<String> = (1..=5).map(|n| format!("add-{n}")).collect();
+    let add = |id: &String| task(id, json!({"operation": {"value": "add"}, "task": {"value": id}}));
+    let mut steps: Vec<Value> = ids.iter().map(add).collect();
+    let others: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let below = json!({"operation": {"value": "add"}, "task": {"value": "below"}, "parent": {"value": "5"}});
+    steps.push(after(task("below", below), &others));
+    let mission = user.submit(&goal(steps));
+    let state = stage7.until_is(&user, &mission, "completed");
+    let tasks: Value = serde_json::from_slice(&user.deliverable(&state, "tasks.json")).unwrap();
+    let of = |field: &str| -> Vec<&str> {
+        tasks.as_array().unwrap().iter().map(|task| task[field].as_str().unwrap()).collect()
+    };
+    assert_eq!(of("id"), ["1", "2", "3", "4", "5", "5.1"]);
+    let mut titles = of("title");
+    titles.sort_unstable();
+    assert_eq!(titles, ["add-1", "add-2", "add-3", "add-4", "add-5", "below"]);
 }

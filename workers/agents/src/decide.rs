@@ -6,6 +6,7 @@ mod ask;
 mod call;
 mod chat;
 mod complete;
+mod form;
 mod input;
 mod run;
 mod write;
@@ -37,6 +38,7 @@ enum Manner {
     Write,
     Chat,
     Ask,
+    Form,
     Run,
     /// Nobody can; says why.
     None(String),
@@ -72,6 +74,7 @@ impl Desk<'_> {
             Manner::Write => write::request(self, task),
             Manner::Chat => Some(chat::say(self, task)),
             Manner::Ask => Some(ask::ask(self, task)),
+            Manner::Form => Some(form::ask(self, task)),
             Manner::Run => run::request(self, task),
             Manner::None(why) => Some(faulted(task, Class::InvalidInput, why)),
         }
@@ -86,7 +89,10 @@ impl Desk<'_> {
             Back::Failure { class, message } => Some(faulted(task, *class, message)),
             Back::Outputs(run) => Some(complete::ran(self, task, run)),
             Back::Said => Some(chat::said(self, task)),
-            Back::Reply(reply) => Some(ask::replied(self, task, reply)),
+            Back::Reply(reply) => Some(match self.manner(task) {
+                Manner::Form => form::replied(self, task, reply),
+                _ => ask::replied(self, task, reply),
+            }),
             Back::Answer { call, answer } => Some(match self.manner(task) {
                 Manner::Accomplish => propose(task, *call, answer),
                 _ => write::answered(self, task, answer),
@@ -105,6 +111,7 @@ impl Desk<'_> {
             (Some(Runner::Agent), "THINK" | "GENERATE") => Manner::Write,
             (Some(Runner::Agent), "CHAT") => Manner::Chat,
             (Some(Runner::Agent), "ASK_USER_QUESTION") => Manner::Ask,
+            (Some(Runner::Agent), "GET_USER_INPUT") => Manner::Form,
             (Some(Runner::Agent), verb) => Manner::None(format!("`{verb}` is not done by the agents of this version")),
             (None, verb) => Manner::None(format!("no installed verb is called `{verb}`")),
         }

@@ -8,6 +8,7 @@ use jsonschema::Validator;
 use plugins::Shipped;
 use schemas::{
     Fault,
+    catalogue::{default, defaults},
     manifest::{Manifest, Runtime},
     value::{Value, Values, sha256},
 };
@@ -105,7 +106,15 @@ impl Plugin {
     /// May a run with these inputs read this file?
     pub fn may_read(&self, inputs: &Values, path: &str) -> bool {
         let files = &self.manifest.permissions.files;
-        files.read_all || files.read.iter().any(|name| inputs.get(name).and_then(Value::as_str) == Some(path))
+        let given = |name: &String| inputs.get(name).or_else(|| default(&self.manifest.input, name));
+        files.read_all || files.read.iter().any(|name| given(name).and_then(Value::as_str) == Some(path))
+    }
+
+    /// Puts defaults where inputs are absent.
+    pub(crate) fn fill(&self, inputs: &mut Values) {
+        for (name, value) in defaults(&self.manifest.input) {
+            inputs.entry(name.clone()).or_insert_with(|| value.clone());
+        }
     }
 }
 

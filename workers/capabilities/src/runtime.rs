@@ -237,6 +237,7 @@ impl Host {
         let runtime = self
             .runtime(plugin)
             .ok_or_else(|| Failure::new(Class::Permanent, format!("{name} is done by the agent itself")))?;
+        plugin.fill(&mut run.inputs);
         let faults = check(&plugin.input, &mut run.inputs);
         if !faults.is_empty() {
             return Err(Failure::new(

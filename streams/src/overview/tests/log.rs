@@ -122,6 +122,7 @@ impl Log {
                 text: "Which?".into(),
                 answer: AnswerType::Choice,
                 choices: vec!["a".into(), "b".into()],
+                schema: None,
                 expires: None,
             },
         )

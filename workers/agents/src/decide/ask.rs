@@ -26,7 +26,9 @@ fn question(desk: &Desk, task: &Task, inputs: &Values) -> Result<QuestionAsked, 
     let answer = match given("type") {
         None => AnswerType::Text,
         Some(kind) => serde_json::from_value(kind.clone())
-            .map_err(|_| format!("input `type` is {kind}: it must be text, number, boolean, choice or choices"))?,
+            .ok()
+            .filter(|kind| *kind != AnswerType::Values)
+            .ok_or_else(|| format!("input `type` is {kind}: it must be text, number, boolean, choice or choices"))?,
     };
     let choices = match given("choices") {
         None => Vec::new(),
@@ -53,6 +55,7 @@ fn question(desk: &Desk, task: &Task, inputs: &Values) -> Result<QuestionAsked, 
         text,
         answer,
         choices,
+        schema: None,
         expires,
     })
 }

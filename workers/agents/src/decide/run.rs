@@ -56,7 +56,7 @@ fn files(desk: &Desk, verb: &Verb, inputs: &Values, templates: &[String]) -> BTr
         return folder.iter().map(|(path, file)| (path.clone(), file.clone())).collect();
     }
     let named = access.read.iter().filter_map(|name| {
-        let path = inputs.get(name)?.as_str()?;
+        let path = inputs.get(name).or_else(|| verb.default(name))?.as_str()?;
         let path = if templates.contains(name) { value::fill(path, inputs) } else { path.to_string() };
         folder.get(&path).map(|file| (path, file.clone()))
     });

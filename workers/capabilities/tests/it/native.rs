@@ -54,6 +54,16 @@ async fn large_data_comes_back_whole() {
     assert_eq!(run("DATA_TOOLKIT", run_of(inputs)).await.expect("it runs").outputs["data"], Value::from(rows));
 }
 
+#[tokio::test]
+async fn a_large_sort_in_sql_needs_no_disk() {
+    let rows: Vec<Value> =
+        (0..100_000).map(|n| json!({"n": n, "text": format!("some words here {}", n * 7919 % 100_000)})).collect();
+    let query = "SELECT a.n FROM data a JOIN data b USING (text) ORDER BY a.text DESC, b.n";
+    let inputs = json!({"operation": "sql", "data": rows, "query": query});
+    let sorted = run("DATA_TOOLKIT", run_of(inputs)).await.expect("it runs").outputs;
+    assert_eq!((&sorted["rows"], &sorted["data"][0]), (&json!(100_000), &json!({"n": 82_321})));
+}
+
 /// DATA_TOOLKIT with bounds that a test can wait for.
 fn bounded(seconds: u32, memory_mb: u32) -> Plugin {
     let mut plugin = plugin("DATA_TOOLKIT");
@@ -133,6 +143,20 @@ async fn the_folder_is_worked_on() {
     let listed =
         run("FILE_OPS", Run { files: files.into(), ..run_of(json!({"operation": "list"})) }).await.expect("lists");
     assert_eq!(listed.outputs["files"][1], json!({"path": "b.txt", "size": 2, "media_type": "text/plain"}));
+}
+
+#[tokio::test]
+async fn an_input_that_is_absent_is_its_default() {
+    let file = |text: &str| File { size: text.len() as u64, bytes: Some(text.into()), ..File::default() };
+    let files = [("tasks.json", "[]"), ("other.json", "[{\"id\": \"1\", \"title\": \"x\", \"status\": \"todo\"}]")]
+        .map(|(path, text)| (path.to_owned(), file(text)));
+    let inputs = json!({"operation": "add", "task": "Buy tea"});
+    let done = run("TASK_MANAGER", Run { files: files.clone().into(), ..run_of(inputs) }).await.expect("adds");
+    assert_eq!(done.written.keys().collect::<Vec<_>>(), ["tasks.json"]);
+    assert_eq!(done.outputs["tasks"], json!([{"id": "1", "title": "Buy tea", "status": "todo"}]));
+    let inputs = json!({"operation": "done", "task": "1", "file": "other.json"});
+    let done = run("TASK_MANAGER", Run { files: files.into(), ..run_of(inputs) }).await.expect("is done");
+    assert_eq!(done.outputs["tasks"][0]["status"], "done");
 }
 
 #[tokio::test]

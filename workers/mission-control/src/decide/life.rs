@@ -91,6 +91,7 @@ pub fn budget(state: &State) -> Option<Due> {
         ),
         answer: AnswerType::Choice,
         choices: vec!["raise".into(), "stop".into()],
+        schema: None,
         expires: None,
     };
     Some(Due::new(asked, "budget", Some(*cause)).nth(state.shorts.saturating_sub(1)))

@@ -192,6 +192,7 @@ fn a_step_that_waits_for_a_person_frees_its_slot_and_the_mission_waits_when_noth
         text: "?".into(),
         answer: AnswerType::Text,
         choices: Vec::new(),
+        schema: None,
         expires: None,
     };
     let question = mission.say(Writer::Agent, asked.into(), Tail::Bare);
@@ -321,6 +322,7 @@ fn a_step_whose_question_is_answered_takes_a_slot_again() {
         text: "?".into(),
         answer: AnswerType::Text,
         choices: Vec::new(),
+        schema: None,
         expires: None,
     };
     let question = mission.say(Writer::Agent, asked.into(), Tail::Bare);

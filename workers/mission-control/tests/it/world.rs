@@ -261,6 +261,7 @@ impl World {
             text: "?".into(),
             answer: AnswerType::Text,
             choices: Vec::new(),
+            schema: None,
             expires: None,
         };
         self.says(Writer::Agent, asked);

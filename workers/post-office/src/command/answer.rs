@@ -1,16 +1,47 @@
-//! An answer, brought into the form that its question wants.
+//! An answer, brought into the shape that its question wants.
 
 use super::body::fault_of_text;
 use schemas::{
     Fault, Value,
     agent::{AnswerType, QuestionAsked},
+    catalogue::defaults,
+    form,
 };
 
-/// The answer as agents will read it: a string, number, boolean, choice or list of choices.
+/// Longest JSON text of values, in bytes.
+const MAX_VALUES: usize = 64 * 1024;
+
+/// The answer as agents will read it: a string, number, boolean, choice, list of choices or object.
 ///
 /// # Errors
 /// What does not fit, and what would.
-pub fn normalise(question: &QuestionAsked, answer: &Value) -> Result<Value, Fault> {
+pub fn normalise(question: &QuestionAsked, answer: &Value) -> Result<Value, Vec<Fault>> {
+    match (question.answer, &question.schema) {
+        (AnswerType::Values, schema) => values(schema.as_ref().unwrap_or(&Value::Null), answer),
+        _ => plain(question, answer).map_err(|fault| vec![fault]),
+    }
+}
+
+/// What was filled in, or the text of its JSON; fields that are absent are their defaults.
+fn values(schema: &Value, answer: &Value) -> Result<Value, Vec<Fault>> {
+    let misfit = |why: String| vec![Fault::new("/answer", why)];
+    let parsed = answer.as_str().map(serde_json::from_str).transpose();
+    let parsed = parsed.map_err(|e| misfit(format!("must be an object, or the text of one in JSON: {e}")))?;
+    let mut values = parsed.unwrap_or_else(|| answer.clone());
+    if let Value::Object(fields) = &mut values {
+        for (name, value) in defaults(schema) {
+            fields.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    let size = values.to_string().len();
+    if size > MAX_VALUES {
+        return Err(misfit(format!("has {size} bytes, {MAX_VALUES} are allowed")));
+    }
+    let faults = form::misfits(schema, &values, "/answer");
+    if faults.is_empty() { Ok(values) } else { Err(faults) }
+}
+
+fn plain(question: &QuestionAsked, answer: &Value) -> Result<Value, Fault> {
     let misfit = |wanted: &str| Fault::new("/answer", format!("must be {wanted}, this is {answer}"));
     match question.answer {
         AnswerType::Text => {
@@ -34,6 +65,7 @@ pub fn normalise(question: &QuestionAsked, answer: &Value) -> Result<Value, Faul
             let wanted = || misfit(&format!("a list out of {}", question.choices.join(", ")));
             choices(&question.choices, answer).map(Value::from).ok_or_else(wanted)
         }
+        AnswerType::Values => Err(misfit("an object")),
     }
 }
 

@@ -53,7 +53,7 @@ pub async fn check(mission: &Mission<'_>, status: Record, fact: Fact, said: &[Re
         Fact::QuestionAnswered(given) => {
             let question = open_question(mission, given.question, said).await?;
             let answer = answer::normalise(&question, &given.answer)
-                .map_err(|fault| Refusal::of_faults("invalid_answer", vec![fault]))?;
+                .map_err(|faults| Refusal::of_faults("invalid_answer", faults))?;
             Ok(user::QuestionAnswered { answer, ..given }.into())
         }
         Fact::QuestionDismissed(given) => open_question(mission, given.question, said).await.map(|_| given.into()),

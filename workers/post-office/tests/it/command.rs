@@ -169,6 +169,39 @@ async fn a_question_takes_one_answer_that_fits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_form_takes_what_fits_and_stays_open_for_what_does_not() {
+    let world = World::start().await.with_intake().await;
+    let mission = world.mission("m", json!({"goal": "x"})).await;
+    let schema = json!({
+        "type": "object", "required": ["street", "floor"], "additionalProperties": false,
+        "properties": {"street": {"type": "string", "minLength": 3}, "floor": {"type": "integer", "default": 0}},
+    });
+    let form = world.question(&mission, json!({"type": "values", "schema": schema})).await;
+    let answer = |answer: Value| world.say(&mission, "question.answered", json!({"question": form, "answer": answer}));
+    for (given, at, why) in [
+        (json!({}), "/answer", "\"street\" is a required property"),
+        (json!({"street": 7}), "/answer/street", "is not of type \"string\""),
+        (json!({"street": "abc", "floor": "two"}), "/answer/floor", "is not of type \"integer\""),
+        (json!({"street": "abc", "door": 1}), "/answer/door", "there is no such field"),
+        (json!("1 Mill Lane"), "/answer", "the text of one in JSON"),
+        (json!("{\"street\": "), "/answer", "the text of one in JSON"),
+        (json!(["abc"]), "/answer", "is not of type \"object\""),
+        (json!(null), "/answer", "is not of type \"object\""),
+        (json!({"street": "x".repeat(70_000)}), "/answer", "65536 are allowed"),
+        (json!({"street": "abc", "floor": {"stage7:ref": "x"}}), "/answer", "reserved"),
+    ] {
+        let wrong = answer(given.clone()).await;
+        assert_eq!((code(&wrong), &wrong["error"]["at"]), ("invalid_answer", &json!(at)), "{given}: {wrong}");
+        assert!(wrong["error"]["message"].as_str().unwrap().contains(why), "{wrong}");
+    }
+    assert!(said(&world, &mission, "question.answered").await.is_empty());
+    assert!(answer(json!("{\"street\": \"1 Mill Lane\"}")).await["seq"].is_u64());
+    assert_eq!(code(&answer(json!({"street": "another"})).await), "closed_question");
+    let given = said(&world, &mission, "question.answered").await;
+    assert_eq!(given[0]["data"]["answer"], json!({"street": "1 Mill Lane", "floor": 0}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_added_when_its_bytes_are_there() {
     let world = World::start().await.with_intake().await;
     let mission = world.mission("m", json!({"goal": "x"})).await;
