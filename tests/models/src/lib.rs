@@ -9,7 +9,14 @@
 //! use model_servers::{Dialect, Reply, Server};
 //! let server = Server::start(Dialect::OpenAi, |call| Reply::text(format!("You said: {}", call.text)));
 //! assert!(server.url.ends_with("/v1") && server.calls().is_empty());
+//!
+//! // The rest of a stream waits until the test has seen its beginning.
+//! let held = server.hold();
+//! drop(held);
 //! ```
+//!
+//! Of each fault there is what the provider makes of it: a wrong key is 401 here and 400 there, and what a
+//! provider has no word for is said by the proxy before it, with a page in place of JSON.
 
 mod server;
 

@@ -2,7 +2,7 @@
 
 use crate::sdk::{self, ask, ask_then, chat};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use model_servers::{Dialect, Filter, Purpose, Reply, Server, Usage};
+use model_servers::{Content, Dialect, Filter, Purpose, Reply, Server, Setup, Tool, Usage};
 use serde_json::{Value, json};
 
 /// Every case for every dialect that has it.
@@ -99,6 +99,12 @@ fn a_tool_is_called_and_its_result_is_read(dialect: Dialect) {
         let told = chat(dialect, &server, stream, &asked);
         let tools = json!([{"name": "weather", "arguments": {"city": "Zürich", "days": [1, 2]}}]);
         assert_eq!(told["tools"], tools, "{told}");
+    }
+    let both = [json!({"name": "weather", "arguments": {"city": "Bern"}}), json!({"name": "weather", "arguments": {}})];
+    let tools = both.clone().map(|tool| Tool { name: "weather".into(), arguments: tool["arguments"].clone() });
+    let two = Server::start(dialect, move |_| Reply::Says(Content::Tools(tools.to_vec())));
+    for stream in [false, true] {
+        assert_eq!(chat(dialect, &two, stream, &asked)["tools"], json!(both));
     }
     let mut asked = asked;
     asked["result"] = "12 degrees".into();
@@ -231,7 +237,7 @@ fn texts_become_vectors(dialect: Dialect) {
 }
 
 fn models_are_listed(dialect: Dialect) {
-    let server = model_servers::Setup::new(dialect).models(&["one", "two"]).start(|_| Reply::text(""));
+    let server = Setup::new(dialect).models(&["one", "two"]).start(|_| Reply::text(""));
     let told = ask(dialect, &server, "models", &json!({}));
     let models = if talks(dialect) { json!(["one", "two"]) } else { json!(["one"]) };
     assert_eq!(told["models"], models, "{told}");

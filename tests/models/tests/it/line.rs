@@ -201,6 +201,12 @@ fn what_the_provider_would_not_take_is_not_taken() {
                 "generationConfig": {"responseSchema": {"type": "OBJECT"}}}),
             400,
         ),
+        (
+            Dialect::Gemini,
+            "x-goog-api-key: k\r\n",
+            json!({"contents": [{"parts": [{"inline_data": {"mime_type": "image/png", "data": "AA=="}}]}]}),
+            200,
+        ),
         (Dialect::LlamaCpp, "", json!({"prompt": {"prompt_string": "no marker", "multimodal_data": ["AA=="]}}), 400),
         (Dialect::Tgi, "", json!({"inputs": "?", "parameters": {"grammar": {"type": "yaml", "value": ""}}}), 422),
     ] {
@@ -219,6 +225,18 @@ fn a_server_may_stand_elsewhere_and_want_no_key() {
     let answer = |path| String::from_utf8(all(send(&server, path, "", &body))).unwrap();
     assert!(answer("/api/v1/chat/completions").contains("at home"));
     assert!(answer("/v1/chat/completions").starts_with("HTTP/1.1 404 "));
+}
+
+/// The library asks for many at once only.
+#[test]
+fn gemini_makes_one_vector_as_well() {
+    let server = Server::start(Dialect::Gemini, |_| Reply::text("of no account"));
+    let body = json!({"model": "models/e", "content": {"parts": [{"text": "?"}]}, "outputDimensionality": 3});
+    let bytes = all(send(&server, "/v1beta/models/e:embedContent?key=k", "", &body.to_string()));
+    let answer = String::from_utf8(bytes).unwrap();
+    let vector: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!(vector["embedding"]["values"].as_array().map(Vec::len), Some(3), "{answer}");
+    assert_eq!(server.count("e"), 1);
 }
 
 #[test]

@@ -62,10 +62,9 @@ fn read_parts(call: &mut Call, content: &Value) -> Result<(), String> {
     for part in items(content, "parts") {
         if let Some(text) = part["text"].as_str() {
             call.say(text);
-        } else if let Some(data) = part.get("inlineData") {
-            // In JSON made of Protocol Buffers both ways of writing a name are right, and the library has both.
-            let media_type = string(data, "mimeType").or_else(|_| string(data, "mime_type"))?;
-            call.show(media_type, string(data, "data")?)?;
+        } else if let Some(data) = either(part, "inlineData", "inline_data") {
+            let media_type = either(data, "mimeType", "mime_type").and_then(Value::as_str);
+            call.show(media_type.ok_or("mimeType: a string is required")?, string(data, "data")?)?;
         } else if let Some(used) = part.get("functionCall") {
             string(used, "name")?;
         } else if let Some(used) = part.get("functionResponse") {
@@ -76,6 +75,11 @@ fn read_parts(call: &mut Call, content: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// In JSON made of Protocol Buffers both ways of writing a name are right, and clients have both.
+fn either<'a>(value: &'a Value, name: &str, other: &str) -> Option<&'a Value> {
+    value.get(name).or_else(|| value.get(other))
 }
 
 fn embedding(asked: &Asked, requests: &[Value]) -> Result<Call, String> {

@@ -136,7 +136,7 @@ fn said(status: u16, message: &str, kind: &str, param: Value, code: Value) -> (u
     (status, json!({"error": {"message": message, "type": kind, "param": param, "code": code}}))
 }
 
-/// The API repeats the ends of a key that it doesn't know.
+/// The API repeats the ends of a key that it doesn't know. Of a short one that is all.
 fn masked(key: &str) -> String {
     let characters: Vec<char> = key.chars().collect();
     let shown = |at: usize| at < 8 || at + 4 >= characters.len();
