@@ -2,6 +2,7 @@
 //!
 //! Shapes: `huggingface_hub` 2.4, `inference/_providers/hf_inference.py` for addresses and requests,
 //! `inference/_generated/types` for answers, `utils/_http.py` and `errors.py` for what an error is taken for.
+//! Errors are without a record: they have the form that the library reads, their words may be others.
 
 use super::{Speaker, openai, openai::OpenAi};
 use crate::{

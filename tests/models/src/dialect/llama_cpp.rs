@@ -3,6 +3,7 @@
 //! Shapes: `tools/server/README.md` of ggml-org/llama.cpp (commit 00dc805), and of `tools/server` there
 //! `server-task.cpp` (`to_json_non_oaicompat` of partial and final results) and `server-common.cpp`
 //! (`format_error_response`). It knows neither tools nor filters, and has one model.
+//! The error for a context that is too small was read in public reports; of the others only status and type are sure.
 
 use super::Speaker;
 use crate::{

@@ -3,6 +3,7 @@
 //! Shapes: `router/src/lib.rs` and `router/src/server.rs` of huggingface/text-generation-inference 3 and its
 //! `docs/openapi.json`; the types and errors of `huggingface_hub` 2.4 (`inference/_generated/types/text_generation.py`,
 //! `inference/_common.py`). It knows neither tools nor filters, and has one model.
+//! Of errors, status, `error_type` and the first words of the message are from there, the rest of it is not.
 
 use super::Speaker;
 use crate::{

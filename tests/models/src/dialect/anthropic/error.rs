@@ -1,8 +1,9 @@
 //! Anthropic's errors: `{"type": "error", "error": {"type", "message"}, "request_id"}`.
 //!
-//! Bodies: the documentation's “Claude API errors” and what users of the API report; `_error_classes.py` of
-//! `anthropic` 2.14 says which exception each status is. For want of credits the API was seen to say 400; the library
-//! knows 402 with `billing_error`.
+//! Statuses and types: the documentation's “Claude API errors”, and `types/shared` and `_error_classes.py` of
+//! `anthropic` 2.14, which say what each is raised as. For want of credits users were told 400, with the message
+//! here; the documentation knows 402 with `billing_error`. Other messages are without a record, and may change, says
+//! the library: only the context's and the filter's have to be known by their words, as they have no type.
 
 use crate::{ApiError, Call};
 use serde_json::{Value, json};

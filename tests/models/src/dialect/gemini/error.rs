@@ -1,8 +1,9 @@
 //! Gemini's errors: `{"error": {"code", "message", "status", "details"?}}`.
 //!
-//! Bodies: the documentation's “Troubleshooting”, `google.rpc` for the details, and what users of the API report.
-//! There is no 401 for a wrong key, but 400 with the reason `API_KEY_INVALID`; how long to wait stands in
-//! `RetryInfo`, not in a header; what is used up and what is too fast are both 429.
+//! Read in public reports: 429 with its details, among them `RetryInfo`, which is where the time to wait stands and
+//! not a header. What is used up and what is too fast are both 429. Statuses and their names are those of
+//! `google.rpc.Code`. A wrong key is not 401 but 400 with the reason `API_KEY_INVALID`; that and the other messages are
+//! written down as the API is known to speak, without a record.
 
 use crate::{ApiError, Call, Purpose, RetryAfter};
 use serde_json::{Value, json};

@@ -1,8 +1,9 @@
 //! OpenAI's errors: `{"error": {"message", "type", "param", "code"}}`.
 //!
-//! Bodies: the guide “Error codes” and what users of the API report; the status decides which exception
-//! the official library raises (`_client.py`, `_make_status_error`). 402 is what OpenRouter says for want of
-//! credits (its documentation, “Errors”).
+//! The status decides which exception the official library raises (`_client.py`, `_make_status_error`). Read in
+//! public reports: the body for a context that is too small, and 402, which is OpenRouter's word for want of
+//! credits. The others are written down as the API is known to speak, without a record: their form, `type` and
+//! `code` matter, their words may be others.
 
 use crate::{ApiError, Call, RetryAfter};
 use serde_json::{Value, json};
