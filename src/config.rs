@@ -16,10 +16,12 @@ use std::{
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Where the file is looked for when nobody names it.
 const FILE: &str = "stage7.toml";
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// All that can be set.
 #[derive(Debug, Clone)]
@@ -232,18 +234,14 @@ fn models(path: Option<&str>) -> Result<Models, Vec<String>> {
 
 /// The model providers that are on: those with a key or an address.
 fn providers(text: &impl Fn(&str) -> Option<String>) -> Vec<brain::ProviderConfig> {
+    let span = |name: &str| text(name).and_then(|text| setting::span(&text)).flatten().unwrap_or(DAY);
+    let (first_word, next_word) = (span("models.timeout"), span("models.idle"));
     let provider = |known: &'static brain::Known| {
         let of = |setting: &str| text(&format!("{}.{setting}", known.name));
         let (key, url) = (of("api_key").map(brain::Key::new), of("api_url"));
         let is_on = url.is_some() || key.is_some() && known.url.is_some();
         let headers = of("headers").and_then(|text| brain::ProviderConfig::headers(&text).ok()).unwrap_or_default();
-        is_on.then(|| brain::ProviderConfig {
-            key,
-            url,
-            model: of("model"),
-            headers,
-            ..brain::ProviderConfig::new(known)
-        })
+        is_on.then(|| brain::ProviderConfig { known, key, url, model: of("model"), headers, first_word, next_word })
     };
     brain::KNOWN.iter().filter_map(provider).collect()
 }

@@ -48,7 +48,7 @@ const fn setting(
 }
 
 /// All but those of model providers.
-static SETTINGS: [Setting; 20] = [
+static SETTINGS: [Setting; 22] = [
     setting("data", &["STAGE7_DATA"], Kind::Text, Some("./.stage7"), "the data directory"),
     setting("log", &["STAGE7_LOG"], Kind::Text, Some(crate::trace::DEFAULT), "what is logged, as tracing filters"),
     setting(
@@ -73,6 +73,20 @@ static SETTINGS: [Setting; 20] = [
         Kind::Text,
         None,
         "models of your own, TOML: added to what is shipped and overriding it",
+    ),
+    setting(
+        "models.timeout",
+        &["STAGE7_MODEL_TIMEOUT"],
+        Kind::Span,
+        Some("120s"),
+        "until a model's answer must have begun; `off`: a day",
+    ),
+    setting(
+        "models.idle",
+        &["STAGE7_MODEL_IDLE"],
+        Kind::Span,
+        Some("60s"),
+        "between two pieces of a model's answer; `off`: a day",
     ),
     setting("workers.llm_calls", &["STAGE7_LLM_CALLS"], Kind::Count(1, 1_000), Some("16"), "model calls at once"),
     setting("workers.plugin_runs", &["STAGE7_PLUGIN_RUNS"], Kind::Count(1, 1_000), Some("32"), "plugin runs at once"),

@@ -1,7 +1,7 @@
 //! Which providers are on. Read once by the binary; a key is never shown.
 
 use crate::{model::Models, provider::Known};
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// The brain's settings.
 #[derive(Debug, Clone)]
@@ -31,11 +31,15 @@ pub struct ProviderConfig {
     pub model: Option<String>,
     /// Sent with each request.
     pub headers: Vec<(String, Key)>,
+    /// Until an answer begins, and between two pieces of it.
+    pub first_word: Duration,
+    pub next_word: Duration,
 }
 
 impl ProviderConfig {
     pub fn new(known: &'static Known) -> Self {
-        Self { known, key: None, url: None, model: None, headers: Vec::new() }
+        let (first_word, next_word) = (Duration::from_secs(120), Duration::from_secs(60));
+        Self { known, key: None, url: None, model: None, headers: Vec::new(), first_word, next_word }
     }
 
     /// Headers as they are written: `Name: value; Other: value`.

@@ -14,7 +14,7 @@ pub mod offline;
 mod answer;
 mod call;
 mod effect;
-mod provider;
+pub mod provider;
 mod trial;
 
 pub use config::{Config, Key, ProviderConfig};

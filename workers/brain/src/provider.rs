@@ -12,13 +12,9 @@ use crate::config::{Key, ProviderConfig};
 use chat::Chat;
 use native::Native;
 use schemas::{Value, agent::Message, brain::Usage};
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin};
 use tokio_util::sync::CancellationToken;
 
-/// Until the answer begins.
-const FIRST_WORD: Duration = Duration::from_secs(120);
-/// Between two pieces of it.
-const NEXT_WORD: Duration = Duration::from_secs(60);
 /// Bytes an answer may have: a runaway is cut off, not stored.
 const MOST_BYTES: usize = 8 << 20;
 /// Characters of a provider's words in ours.
@@ -138,7 +134,10 @@ impl Provider {
         for secret in secrets.map(Key::reveal).filter(|secret| !secret.is_empty()) {
             message = message.replace(secret, "(key)");
         }
-        let message: String = message.chars().take(MOST_WORDS).collect();
+        // Some show the ends of a key that they don't know.
+        let shown = |word: &str| word.contains("***");
+        let message: Vec<_> = message.split(' ').map(|word| if shown(word) { "(key)" } else { word }).collect();
+        let message: String = message.join(" ").chars().take(MOST_WORDS).collect();
         let (at, variable) = (&self.address, self.config.known.variable());
         let model = format!("{}_MODEL", self.name().to_uppercase());
         let message = match kind {
@@ -213,8 +212,8 @@ mod tests {
             (Kind::NoQuota, "quota is used up"),
             (Kind::TooLong, "context too long"),
         ] {
-            let message = provider.worded(Failure::new(kind, "bad sk-hunter2 and hunter3")).message;
-            assert!(message.contains(wanted) && !message.contains("hunter"), "{message}");
+            let message = provider.worded(Failure::new(kind, "bad sk-hunter2 and hunter3, sk-hunt***er2.")).message;
+            assert!(message.contains(wanted) && !message.contains("hunt"), "{message}");
         }
     }
 }

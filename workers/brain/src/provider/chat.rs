@@ -1,14 +1,14 @@
 //! The dialects that genai speaks: OpenAI's, Anthropic's and Gemini's.
 
-use super::{Answer, Ask, Dialect, FIRST_WORD, Failure, Kind, NEXT_WORD, Reply, estimate, failure};
+use super::{Answer, Ask, Dialect, Failure, Kind, Reply, estimate, failure};
 use crate::config::{Key, ProviderConfig};
 use futures::StreamExt;
 use genai::{
     Client, Headers, ModelIden, ModelSpec, ServiceTarget,
     adapter::AdapterKind,
     chat::{
-        ChatMessage, ChatOptions, ChatRequest, ChatResponseFormat, ChatStreamEvent, JsonSpec, StopReason, StreamEnd,
-        Tool,
+        ChatMessage, ChatOptions, ChatRequest, ChatResponseFormat, ChatStreamEvent, JsonSpec, RawFrameRef, StopReason,
+        StreamEnd, Tool,
     },
     resolver::{AuthData, Endpoint, ProviderConfig as Target},
 };
@@ -16,6 +16,10 @@ use schemas::{
     Value,
     agent::{Message, Speaker},
     brain::Usage,
+};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
 };
 
 /// The tool by which a model gives JSON, where it has no other way.
@@ -27,6 +31,8 @@ pub struct Chat {
     base: String,
     key: Option<Key>,
     headers: Headers,
+    /// Until an answer begins, and between two pieces of it.
+    waits: (Duration, Duration),
 }
 
 /// How JSON is asked for.
@@ -57,6 +63,7 @@ impl Chat {
             base: base.into(),
             key: config.key.clone(),
             headers: headers.collect::<Vec<_>>().into(),
+            waits: (config.first_word, config.next_word),
         })
     }
 
@@ -70,7 +77,7 @@ impl Chat {
     pub async fn models(&self) -> Result<Vec<String>, Failure> {
         let target = Target::from_endpoint(Endpoint::from_owned(self.base.clone())).with_auth(self.auth());
         let names = self.client.all_model_names(self.kind, Some(target));
-        let names = tokio::time::timeout(NEXT_WORD, names).await;
+        let names = tokio::time::timeout(self.waits.0, names).await;
         let names = names.map_err(|_| Failure::new(Kind::TimedOut, "it does not list its models"))?;
         names.map_err(|error| failed(&error))
     }
@@ -87,8 +94,8 @@ impl Chat {
         let mut options = ChatOptions::default()
             .with_capture_usage(true)
             .with_capture_tool_calls(true)
-            .with_stream_header_timeout(FIRST_WORD)
-            .with_stream_read_timeout(NEXT_WORD)
+            .with_stream_header_timeout(self.waits.0)
+            .with_stream_read_timeout(self.waits.1)
             .with_extra_headers(self.headers.clone());
         let form = self.form(ask.schema);
         let schema = ask.schema.cloned().unwrap_or_default();
@@ -102,11 +109,17 @@ impl Chat {
                 chat = chat.with_tools(vec![tool]);
             }
         }
+        let refusal = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&refusal);
+        options = options.with_raw_frame_fn(move |_, frame| overheard(&frame, &heard));
         let asking = self.client.exec_chat_stream(ModelSpec::from_target(target), chat, Some(&options));
         let mut stream = asking.await.map_err(|error| failed(&error))?.stream;
         let (mut answer, mut ended) = (Answer { text: String::new(), live: ask.live }, None::<StreamEnd>);
+        let refused = || refusal.lock().ok().map(|said| said.clone()).filter(|said| !said.is_empty());
         while let Some(event) = stream.next().await {
-            match event.map_err(|error| failed(&error))? {
+            match event
+                .map_err(|error| refused().map_or_else(|| failed(&error), |why| Failure::new(Kind::Filtered, why)))?
+            {
                 ChatStreamEvent::Chunk(piece) => answer.push(&piece.content).await?,
                 ChatStreamEvent::End(end) => ended = Some(end),
                 _ => {}
@@ -126,6 +139,11 @@ impl Chat {
         let usage =
             end.captured_usage.map_or_else(|| estimate(ask.messages, &text), |said| of(&said, ask.messages, &text));
         match end.captured_stop_reason {
+            _ if text.is_empty() && refused().is_some() => {
+                Err(Failure { usage, ..Failure::new(Kind::Filtered, refused().unwrap_or_default()) })
+            }
+            // Not a word, and no reason why it is over: it was no answer of a model.
+            None if text.is_empty() => Err(Failure { usage, ..Failure::new(Kind::Garbled, "what came is no answer") }),
             Some(StopReason::ContentFilter(reason)) => {
                 let why = format!("the content filter ended the answer ({reason})");
                 Err(Failure { usage, ..Failure::new(Kind::Filtered, why) })
@@ -148,6 +166,19 @@ impl Chat {
             (Some(_), AdapterKind::Anthropic) => Form::Tool,
             (Some(_), _) => Form::Mode,
         }
+    }
+}
+
+/// Keeps what genai drops: why Gemini blocked a prompt, and in what words an OpenAI model refused.
+fn overheard(frame: &RawFrameRef<'_>, heard: &Mutex<String>) {
+    if !frame.data.contains("blockReason") && !frame.data.contains("\"refusal\"") {
+        return;
+    }
+    let Some(said) = frame.json() else { return };
+    let blocked = said["promptFeedback"]["blockReason"].as_str().map(|why| format!("the prompt was blocked ({why})"));
+    let refused = said["choices"][0]["delta"]["refusal"].as_str();
+    if let (Some(words), Ok(mut heard)) = (blocked.as_deref().or(refused), heard.lock()) {
+        heard.push_str(words);
     }
 }
 
@@ -195,7 +226,7 @@ fn failed(error: &genai::Error) -> Failure {
     Failure::new(kind, format!("{status}{}", body.trim()))
 }
 
-type Told = (Option<u16>, String, Option<std::time::Duration>);
+type Told = (Option<u16>, String, Option<Duration>);
 
 fn told_by(error: &genai::Error) -> Told {
     use genai::Error as E;
@@ -245,7 +276,7 @@ fn status_in(body: &Value) -> u16 {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge: a provider may say a date to wait for")]
-fn wait(headers: &reqwest::header::HeaderMap, body: &str) -> Option<std::time::Duration> {
+fn wait(headers: &reqwest::header::HeaderMap, body: &str) -> Option<Duration> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     failure::after(header, body, jiff::Timestamp::now())
 }

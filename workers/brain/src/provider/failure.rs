@@ -102,18 +102,26 @@ pub fn meaning(status: u16, body: &str, after: Option<Duration>) -> Kind {
         "maximum context length",
         "prompt is too long",
         "exceeds the maximum number of tokens",
+        "payload size exceeds",
         "input token count",
         "max_new_tokens` must be <=",
         "`inputs` must have less than",
     ]);
-    let is_filter = says(&["content_filter", "content_policy", "prohibited_content", "blockreason"]);
-    let is_quota = says(&[
-        "insufficient_quota",
-        "credit balance",
-        "billing",
-        "exceeded your current quota, please check your plan",
+    let is_filter = says(&[
+        "content_filter",
+        "content_policy",
+        "content filtering",
+        "invalid_prompt",
+        "usage policy",
+        "prohibited_content",
+        "blockreason",
+        "was blocked",
     ]);
+    // Gemini's words for a rate limit and for a quota are the same, but for the name of the quota.
+    let is_quota =
+        says(&["insufficient_quota", "credit balance", "billing", "check your plan"]) && !says(&["perminute"]);
     let is_key = says(&["api key not valid", "api_key_invalid", "invalid api key", "incorrect api key"]);
+    let is_model = says(&["model_not_found", "model_not_supported"]);
     match status {
         401 | 403 => Kind::Unauthorized,
         402 => Kind::NoQuota,
@@ -124,6 +132,7 @@ pub fn meaning(status: u16, body: &str, after: Option<Duration>) -> Kind {
         429 => Kind::RateLimited(after),
         400 | 422 if is_long => Kind::TooLong,
         400 | 422 if is_filter => Kind::Filtered,
+        400 if is_model => Kind::Unknown,
         400 if is_key => Kind::Unauthorized,
         400 if is_quota => Kind::NoQuota,
         409 | 425 | 500..=599 => Kind::Overloaded(after),
@@ -181,6 +190,10 @@ mod tests {
             (500, String::new(), Kind::Overloaded(None)),
             (529, r#"{"type": "error", "error": {"type": "overloaded_error"}}"#.into(), Kind::Overloaded(None)),
             (424, r#"{"error": "no", "error_type": "generation"}"#.into(), Kind::Overloaded(None)),
+            (400, openai("model_not_found"), Kind::Unknown),
+            (400, openai("invalid_prompt"), Kind::Filtered),
+            (429, r#"{"error": {"status": "RESOURCE_EXHAUSTED", "message": "check your plan and billing", "details": [{"quotaId": "GenerateRequestsPerMinutePerProject"}]}}"#.into(), Kind::RateLimited(None)),
+            (429, r#"{"error": {"status": "RESOURCE_EXHAUSTED", "message": "check your plan and billing", "details": [{"quotaId": "GenerateRequestsPerDayPerProject"}]}}"#.into(), Kind::NoQuota),
             (418, String::new(), Kind::Rejected),
         ] {
             assert_eq!(meaning(status, &body, None), wanted, "{status} {body}");

@@ -3,7 +3,7 @@
 //!
 //! Shapes: `tools/server/README.md` of llama.cpp; `docs/openapi.json` of Text Generation Inference.
 
-use super::{Answer, Ask, Dialect, FIRST_WORD, Failure, Kind, MOST_BYTES, NEXT_WORD, Reply, estimate, failure};
+use super::{Answer, Ask, Dialect, Failure, Kind, MOST_BYTES, Reply, estimate, failure};
 use crate::config::{Key, ProviderConfig};
 use eventsource_stream::{EventStreamError, Eventsource};
 use futures::{StreamExt, stream};
@@ -31,6 +31,8 @@ pub struct Native {
     dialect: Dialect,
     base: String,
     key: Option<Key>,
+    /// Until an answer begins, and between two pieces of it.
+    waits: (Duration, Duration),
 }
 
 /// What a server said at the end, besides the text.
@@ -52,7 +54,8 @@ impl Native {
         }
         let client = Client::builder().default_headers(headers).connect_timeout(CONNECT).build();
         let client = client.map_err(|error| error.to_string())?;
-        Ok(Self { client, dialect: config.known.dialect, base: base.into(), key: config.key.clone() })
+        let waits = (config.first_word, config.next_word);
+        Ok(Self { client, dialect: config.known.dialect, base: base.into(), key: config.key.clone(), waits })
     }
 
     /// # Errors
@@ -76,10 +79,10 @@ impl Native {
             Dialect::LlamaCpp => ("completion", self.completion(ask).await?),
             _ => ("generate_stream", self.generation(ask).await?),
         };
-        let response = sent(self.post(path, &body)).await?;
+        let response = self.sent(self.post(path, &body)).await?;
         let mut answer = Answer { text: String::new(), live: ask.live };
         let mut end = None;
-        let mut events = pieces(response).boxed().eventsource();
+        let mut events = pieces(response, self.waits.1).boxed().eventsource();
         while let Some(event) = events.next().await {
             let event = event.map_err(|error| match error {
                 EventStreamError::Transport(failure) => failure,
@@ -141,9 +144,9 @@ impl Native {
     async fn prompt(&self, messages: &[Message]) -> Result<String, Failure> {
         let each = |message: &Message| json!({"role": role(message), "content": message.text});
         let body = json!({"messages": messages.iter().map(each).collect::<Vec<_>>()});
-        match sent(self.post("apply-template", &body)).await {
+        match self.sent(self.post("apply-template", &body)).await {
             Ok(response) => {
-                let said = read(response).await?;
+                let said = self.read(response).await?;
                 let missing = || Failure::new(Kind::Garbled, "no prompt in the answer of /apply-template");
                 said["prompt"].as_str().map(String::from).ok_or_else(missing)
             }
@@ -159,7 +162,8 @@ impl Native {
     }
 
     async fn get(&self, path: &str) -> Result<Value, Failure> {
-        read(sent(self.signed(self.client.get(format!("{}{path}", self.base)))).await?).await
+        let response = self.sent(self.signed(self.client.get(format!("{}{path}", self.base)))).await?;
+        self.read(response).await
     }
 
     fn signed(&self, request: RequestBuilder) -> RequestBuilder {
@@ -167,6 +171,43 @@ impl Native {
             Some(key) => request.bearer_auth(key.reveal()),
             None => request,
         }
+    }
+
+    /// The response once it has begun, if it is a good one.
+    #[expect(clippy::disallowed_methods, reason = "the edge: a server may say a date to wait for")]
+    async fn sent(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let response = tokio::time::timeout(self.waits.0, request.send()).await;
+        let response =
+            response.map_err(|_| Failure::new(Kind::TimedOut, "no answer began"))?.map_err(|error| lost(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let headers = response.headers().clone();
+        let body = String::from_utf8_lossy(&self.whole(response).await?).into_owned();
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let after = failure::after(header, &body, jiff::Timestamp::now());
+        let kind = failure::meaning(status.as_u16(), &body, after);
+        Err(Failure::new(kind, format!("({}) {}", status.as_u16(), body.trim())))
+    }
+
+    async fn read(&self, response: Response) -> Result<Value, Failure> {
+        let body = self.whole(response).await?;
+        serde_json::from_slice(&body)
+            .map_err(|error| Failure::new(Kind::Garbled, format!("the answer is no JSON: {error}")))
+    }
+
+    /// A short body.
+    async fn whole(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        while let Some(piece) = next(&mut response, self.waits.1).await? {
+            body.extend_from_slice(&piece);
+            if body.len() > MOST_WORDS {
+                body.truncate(MOST_WORDS);
+                break;
+            }
+        }
+        Ok(body)
     }
 }
 
@@ -228,47 +269,10 @@ fn plain(messages: &[Message]) -> String {
     prompt + "Assistant: "
 }
 
-/// The response once it has begun, if it is a good one.
-#[expect(clippy::disallowed_methods, reason = "the edge: a server may say a date to wait for")]
-async fn sent(request: RequestBuilder) -> Result<Response, Failure> {
-    let response = tokio::time::timeout(FIRST_WORD, request.send()).await;
-    let response =
-        response.map_err(|_| Failure::new(Kind::TimedOut, "no answer began"))?.map_err(|error| lost(&error))?;
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
-    }
-    let headers = response.headers().clone();
-    let body = String::from_utf8_lossy(&whole(response).await?).into_owned();
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let after = failure::after(header, &body, jiff::Timestamp::now());
-    let kind = failure::meaning(status.as_u16(), &body, after);
-    Err(Failure::new(kind, format!("({}) {}", status.as_u16(), body.trim())))
-}
-
-async fn read(response: Response) -> Result<Value, Failure> {
-    let body = whole(response).await?;
-    serde_json::from_slice(&body)
-        .map_err(|error| Failure::new(Kind::Garbled, format!("the answer is no JSON: {error}")))
-}
-
-/// A short body.
-async fn whole(mut response: Response) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
-    while let Some(piece) = next(&mut response).await? {
-        body.extend_from_slice(&piece);
-        if body.len() > MOST_WORDS {
-            body.truncate(MOST_WORDS);
-            break;
-        }
-    }
-    Ok(body)
-}
-
 /// A body piece by piece; events of more bytes than an answer may have are no events.
-fn pieces(response: Response) -> impl futures::Stream<Item = Result<Vec<u8>, Failure>> {
-    stream::try_unfold((response, 0), |(mut response, seen)| async move {
-        let Some(piece) = next(&mut response).await? else { return Ok(None) };
+fn pieces(response: Response, wait: Duration) -> impl futures::Stream<Item = Result<Vec<u8>, Failure>> {
+    stream::try_unfold((response, 0), move |(mut response, seen)| async move {
+        let Some(piece) = next(&mut response, wait).await? else { return Ok(None) };
         // Each token comes with some hundred bytes around it.
         let seen = seen + piece.len();
         if seen > 64 * MOST_BYTES {
@@ -278,8 +282,8 @@ fn pieces(response: Response) -> impl futures::Stream<Item = Result<Vec<u8>, Fai
     })
 }
 
-async fn next(response: &mut Response) -> Result<Option<Vec<u8>>, Failure> {
-    let piece = tokio::time::timeout(NEXT_WORD, response.chunk()).await;
+async fn next(response: &mut Response, wait: Duration) -> Result<Option<Vec<u8>>, Failure> {
+    let piece = tokio::time::timeout(wait, response.chunk()).await;
     let piece = piece.map_err(|_| Failure::new(Kind::TimedOut, "the answer stopped in the middle"))?;
     Ok(piece.map_err(|error| lost(&error))?.map(|bytes| bytes.to_vec()))
 }

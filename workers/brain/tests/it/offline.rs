@@ -215,7 +215,7 @@ fn the_grammar_asks_the_catalogue() {
 
 #[test]
 fn the_document_has_every_clause_with_its_verbs() {
-    let document = include_str!("../../../docs/offline.md");
+    let document = include_str!("../../../../docs/offline.md");
     for entry in brain::offline::table::TABLE {
         let row = document
             .lines()
@@ -227,7 +227,7 @@ fn the_document_has_every_clause_with_its_verbs() {
 
 #[test]
 fn the_examples_of_the_document_are_planned() {
-    let document = include_str!("../../../docs/offline.md");
+    let document = include_str!("../../../../docs/offline.md");
     let examples = document
         .split("Examples: ")
         .nth(1)

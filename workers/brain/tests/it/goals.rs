@@ -1,7 +1,7 @@
 //! Goals drawn at random, planned offline and run with the real plugins, must give the bytes that
 //! were computed independently.
 
-#[path = "../../../tests/goals/draw.rs"]
+#[path = "../../../../tests/goals/draw.rs"]
 mod draw;
 
 use brain::offline::{Ask, FileInfo, Format, plan, write};

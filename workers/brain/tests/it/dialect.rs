@@ -1,0 +1,90 @@
+//! Each dialect as the brain speaks it: text, JSON, what it took, and its beginning before its end.
+
+use crate::speak::{DIALECTS, KEY, MODEL, asked, provider};
+use model_servers::{Dialect, Reply, Server, Setup, Usage};
+use schemas::Value;
+use serde_json::json;
+use std::time::Duration;
+
+const POEM: &str = "Rösti,\n\"golden\" {brown} 🥔\n";
+
+fn server(dialect: Dialect, reply: impl Fn(&model_servers::Call) -> Reply + Send + Sync + 'static) -> Server {
+    Setup::new(dialect).models(&[MODEL]).start(reply)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_dialect_gives_its_text_in_pieces_and_what_it_took() {
+    for (dialect, name) in DIALECTS {
+        let server = server(dialect, |_| Reply::text(POEM));
+        server.takes(Usage { input: 321, output: 45, cached: 0 });
+        let (reply, pieces) = asked(&provider(name, &server), "A poem, please: ünïcödé", None).await;
+        let reply = reply.unwrap_or_else(|failure| panic!("{name}: {failure:?}"));
+        assert_eq!((reply.text.as_str(), pieces.concat().as_str()), (POEM, POEM), "{name}");
+        assert!(pieces.len() > 1, "{name}: it came in {} piece", pieces.len());
+        assert_eq!((reply.usage.input, reply.usage.output, reply.usage.estimated), (321, 45, false), "{name}");
+        let calls = server.calls();
+        let call = calls.last().unwrap();
+        assert!(call.text.contains("You answer briefly.") && call.text.contains("ünïcödé"), "{name}: {}", call.text);
+        assert!(call.streams, "{name}");
+        assert!(call.key.is_none() || call.key.as_deref() == Some(KEY), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_is_asked_for_as_each_dialect_can() {
+    let closed = json!({"type": "object", "additionalProperties": false, "required": ["n"], "properties": {"n": {"type": "integer"}}});
+    // As plans are: free keys, which no strict dialect knows.
+    let open = json!({"type": "object", "additionalProperties": {"type": "integer"}});
+    for (dialect, name) in DIALECTS {
+        for (schema, is_open) in [(&closed, false), (&open, true)] {
+            let server = server(dialect, |call| match call.tools.first() {
+                Some(tool) => Reply::tool(tool, json!({"n": 7})),
+                None => Reply::text("{\"n\": 7}"),
+            });
+            let (reply, _) = asked(&provider(name, &server), "Seven, as JSON", Some(schema)).await;
+            let reply = reply.unwrap_or_else(|failure| panic!("{name}: {failure:?}"));
+            assert_eq!(serde_json::from_str::<Value>(&reply.text).unwrap(), json!({"n": 7}), "{name}");
+            let call = server.calls().pop().unwrap();
+            let native = call.schema.is_some() || !call.tools.is_empty() || call.body["response_format"].is_object();
+            assert!(native, "{name}: {}", call.body);
+            let is_held = call.schema.as_ref() == Some(schema);
+            let is_mode = is_open && ["openai", "anthropic", "huggingface"].contains(&name);
+            assert_eq!(is_held, !is_mode, "{name}: {}", call.body);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_beginning_is_heard_while_the_end_is_held_back() {
+    for (dialect, name) in DIALECTS {
+        let server = server(dialect, |_| Reply::text("first and last"));
+        let held = server.hold();
+        let provider = provider(name, &server);
+        let (heard, mut hear) = tokio::sync::mpsc::unbounded_channel();
+        let asking = tokio::spawn(async move {
+            let live = move |piece: String| {
+                let _ = heard.send(piece);
+                Box::pin(async {}) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>
+            };
+            let messages = [schemas::agent::Message { role: schemas::agent::Speaker::User, text: "Go".into() }];
+            let stop = tokio_util::sync::CancellationToken::new();
+            let ask =
+                brain::provider::Ask { model: MODEL, messages: &messages, schema: None, stop: &stop, live: &live };
+            provider.ask(&ask).await
+        });
+        let first = tokio::time::timeout(Duration::from_secs(1), hear.recv()).await;
+        let first = first.unwrap_or_else(|_| panic!("{name}: nothing is heard")).unwrap();
+        assert!("first and last".starts_with(&first) && !asking.is_finished(), "{name}: {first}");
+        drop(held);
+        assert_eq!(asking.await.unwrap().unwrap().text, "first and last", "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_says_which_models_it_has() {
+    for (dialect, name) in DIALECTS {
+        let server = server(dialect, |_| Reply::text("x"));
+        let models = provider(name, &server).models().await.unwrap_or_else(|failure| panic!("{name}: {failure:?}"));
+        assert!(models.iter().any(|model| model.contains(MODEL)), "{name}: {models:?}");
+    }
+}
