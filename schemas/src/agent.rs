@@ -2,6 +2,7 @@
 
 use crate::{
     fault::{Class, Fault},
+    goal::Optimize,
     id::EventId,
     time::Time,
     value::{Ref, Value, Values},
@@ -46,6 +47,9 @@ pub struct LlmRequested {
     /// The model that the person asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// What matters most in choosing one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimize: Option<Optimize>,
     /// What `offline` reads.
     pub task: Task,
     /// What models read. `{name}` of an input is replaced where the call is made.

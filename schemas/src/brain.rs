@@ -30,6 +30,32 @@ pub struct LlmTried {
     pub error: Option<String>,
 }
 
+/// Which models were to answer, best first, and which were not, each with its reasons.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Routing {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranked: Vec<Ranked>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A model that could answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Ranked {
+    /// `provider/name`
+    pub model: String,
+    pub score: f64,
+    pub reasons: Vec<String>,
+}
+
+/// A model that could not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LeftOut {
+    /// `provider/name`
+    pub model: String,
+    pub reason: String,
+}
+
 /// The model answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LlmCompleted {
@@ -43,6 +69,9 @@ pub struct LlmCompleted {
     pub usage: Usage,
     pub cost_usd: f64,
     pub ms: u64,
+    /// Absent when nothing was to be chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
 }
 
 /// No model gave a usable answer.
@@ -56,4 +85,7 @@ pub struct LlmFailed {
     pub usage: Usage,
     pub cost_usd: f64,
     pub ms: u64,
+    /// Absent when nothing was to be chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
 }

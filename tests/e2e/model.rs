@@ -4,6 +4,7 @@ use crate::{
     openai::{MODEL, Reply, Server, TOKENS},
     stage7::{Layout, Stage7},
 };
+use model_servers::{ApiError, Dialect, Fault, Setup};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -175,4 +176,38 @@ fn what_is_known_of_models_is_shown_and_counts() {
     assert_eq!(ended.line()["text"], "Yes.");
     let mission = stage7.cli(&["mission", "list", "--json"]).code(0).lines()[0]["id"].as_str().unwrap().to_string();
     assert_eq!(stage7.show(&mission)["cost"]["usd"], 0.002);
+}
+
+#[test]
+fn where_one_provider_fails_another_answers_and_the_log_says_why() {
+    let broken = Setup::new(Dialect::OpenAi).models(&["first"]).start(|_| Fault::Error(ApiError::Internal).into());
+    let good = Setup::new(Dialect::LlamaCpp).models(&["second"]).start(|_| model_servers::Reply::text("Here."));
+    let env = [
+        ("OPENAI_API_URL", broken.url.as_str()),
+        ("OPENAI_API_KEY", KEY),
+        ("OPENAI_MODEL", "first"),
+        ("LLAMACPP_URL", good.url.as_str()),
+        ("LLAMACPP_MODEL", "second"),
+    ];
+    let stage7 = Stage7::start_with(Layout::One, &env);
+    let think =
+        || stage7.cli(&["plugin", "run", "THINK", "--input", r#"{"prompt": "Are you there?"}"#, "--json"]).code(0);
+    assert_eq!(think().line()["text"], "Here.");
+    let mission = stage7.cli(&["mission", "list", "--json"]).code(0).lines()[0]["id"].as_str().unwrap().to_string();
+    let log = stage7.export(&mission);
+    let tried = &log.one("llm.tried")["data"];
+    assert_eq!((&tried["provider"], &tried["model"]), (&json!("openai"), &json!("first")));
+    assert!(tried["error"].as_str().unwrap().contains("overloaded"), "{tried}");
+    let completed = &log.one("llm.completed")["data"];
+    assert_eq!((&completed["provider"], &completed["model"]), (&json!("llamacpp"), &json!("second")));
+    let ranked: Vec<_> = completed["routing"]["ranked"].as_array().unwrap().iter().map(|one| &one["model"]).collect();
+    assert_eq!(ranked, ["openai/first", "llamacpp/second"]);
+    // It is remembered: after some failures the other one is asked first.
+    assert_eq!(think().line()["text"], "Here.");
+    assert_eq!(
+        (broken.count("first"), good.count("")),
+        (1, 2),
+        "{:?}",
+        good.calls().iter().map(|call| &call.model).collect::<Vec<_>>()
+    );
 }

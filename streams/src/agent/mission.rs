@@ -5,6 +5,7 @@ use schemas::{
     Event, Fact,
     catalogue::Catalogue,
     control::{Attached, MissionCreated, Standstill},
+    goal::Optimize,
     value::Ref,
 };
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub struct Mission {
     pub context: Option<String>,
     /// The model asked for by name.
     pub model: Option<String>,
+    /// What matters most in choosing one.
+    pub optimize: Option<Optimize>,
     catalogue: Attached,
 }
 
@@ -96,6 +99,7 @@ impl State {
             goal: created.goal.clone(),
             context: created.context.clone(),
             model: created.model.clone(),
+            optimize: created.optimize,
             catalogue: created.catalogue.clone(),
         }));
     }

@@ -238,6 +238,7 @@ fn runs_calls_and_people_leave_their_traces() {
             attempt: 1,
             agent: "executor-1".into(),
             model: None,
+            optimize: None,
             task: agent::Task {
                 goal: "g".into(),
                 context: None,
@@ -262,6 +263,7 @@ fn runs_calls_and_people_leave_their_traces() {
         usage: Usage { input: 10, output: 2, estimated: true },
         cost_usd,
         ms: 5,
+        routing: None,
     };
     log.answer(Writer::Brain, call, answer(0.5));
     log.answer(Writer::Brain, call, answer(9.0));

@@ -3,8 +3,9 @@
 use crate::{
     answer::{self, Wish},
     effect::{Fault, Given, Spent, begin},
-    model::Models,
-    provider::{Ask, Failure, Kind, Known, Provider},
+    model::{Model, Models, Work},
+    provider::{Ask, Failure, Kind, Known, Provider, estimate},
+    route::{Candidate, Measured, Need},
 };
 use nats::effect::Context;
 use schemas::{
@@ -13,7 +14,13 @@ use schemas::{
     brain::{LlmTried, Usage},
     value::{self, Values},
 };
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    pin::Pin,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 /// How often a model is asked for the same answer: the first time, and with the faults of the
 /// answer before.
@@ -23,54 +30,85 @@ const WAITS: u32 = 2;
 /// For how long at most: whoever asked tries again by itself, later.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// Tokens that an answer is expected to have.
+const EXPECTED: u64 = 1_000;
+
 /// A model that may be asked.
+#[derive(Clone)]
 pub struct Choice<'p> {
     pub provider: &'p Provider,
-    /// None: what the provider is set to, or offers.
+    /// None: what the provider's server offers.
     pub model: Option<String>,
 }
 
-/// The models that may answer, best first: the one that was asked for, or each provider's own.
+impl Choice<'_> {
+    /// As it is called in the log and in data.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.provider.name(), self.model.as_deref().unwrap_or("*"))
+    }
+}
+
+/// The models that may answer: the one that was asked for, or all of the providers that are on.
 ///
 /// # Errors
 /// There is none.
-pub fn choices<'p>(providers: &'p [Provider], asked: Option<&str>) -> Result<Vec<Choice<'p>>, Fault> {
-    // A provider's name alone: its own model.
-    if let Some(known) = asked.and_then(Known::find) {
-        let on = providers.iter().find(|provider| provider.name() == known.name);
-        let off = || Fault {
-            class: Class::Permanent,
-            message: format!("{} is not on. Set {}", known.title, known.variable()),
-        };
-        return Ok(vec![Choice { provider: on.ok_or_else(off)?, model: None }]);
-    }
+pub fn choices<'p>(providers: &'p [Provider], models: &Models, asked: Option<&str>) -> Result<Vec<Choice<'p>>, Fault> {
+    let on = |name: &str| providers.iter().find(|provider| provider.name() == name);
+    let off = |known: &Known| format!("{} is not on. Set {}", known.title, known.variable());
     let Some(asked) = asked else {
-        return Ok(providers.iter().map(|provider| Choice { provider, model: None }).collect());
+        return Ok(providers.iter().flat_map(|provider| own(provider, models)).collect());
     };
-    let off = |what: String| Fault {
+    let refuse = |what: String| Fault {
         class: Class::Permanent,
         message: format!("the model `{asked}` cannot be asked: {what}"),
     };
-    let on = |name: &str| providers.iter().find(|provider| provider.name() == name);
+    // A provider's name alone: one of its own.
+    if let Some(known) = Known::find(asked) {
+        return on(known.name).map(|provider| own(provider, models)).ok_or_else(|| refuse(off(known)));
+    }
     let named = asked.split_once('/').and_then(|(name, model)| Some((Known::find(name)?, model)));
     let (provider, model) = match named {
         Some((known, model)) => match (on(known.name), on("openrouter")) {
             (Some(provider), _) => (provider, model),
             // Its models are called as their makers are.
             (None, Some(broker)) => (broker, asked),
-            (None, None) => return Err(off(format!("{} is not on. Set {}", known.title, known.variable()))),
+            (None, None) => return Err(refuse(off(known))),
         },
         None => {
             let none = "no provider is on. Set OPENAI_API_KEY, OPENAI_API_URL of a compatible server, or another provider's; or ask for the model `offline`";
-            (providers.first().ok_or_else(|| off(none.into()))?, asked)
+            let knows = providers.iter().find(|provider| models.find(provider.name(), asked).is_some());
+            (knows.or(providers.first()).ok_or_else(|| refuse(none.into()))?, asked)
         }
     };
     Ok(vec![Choice { provider, model: Some(model.into()) }])
 }
 
+/// A provider's models: the one that it is set to, else those that are known to be there, else what it offers.
+fn own<'p>(provider: &'p Provider, models: &Models) -> Vec<Choice<'p>> {
+    let choice = |model: Option<String>| Choice { provider, model };
+    if let Some(model) = provider.set_to() {
+        return vec![choice(Some(model.into()))];
+    }
+    let known = models.all().filter(|model| model.provider == provider.name() && model.work.contains(&Work::Text));
+    let known: Vec<_> = known.map(|model| choice(Some(model.name.clone()))).collect();
+    // What is known of a provider does not hold for another server that speaks like it.
+    if provider.is_own_address() && !known.is_empty() { known } else { vec![choice(None)] }
+}
+
+/// What is known of each.
+pub fn candidates(choices: &[Choice<'_>], models: &Models, measured: &BTreeMap<String, Measured>) -> Vec<Candidate> {
+    let candidate = |choice: &Choice<'_>| {
+        let (provider, name) = (choice.provider.name(), choice.model.as_deref().unwrap_or("*"));
+        let model = models.find(provider, name).cloned().unwrap_or_else(|| Model::unknown(provider, name));
+        Candidate { model, measured: measured.get(&choice.name()).copied().unwrap_or_default(), out: None }
+    };
+    choices.iter().map(candidate).collect()
+}
+
 /// A call on its way.
 pub struct Call<'a> {
     models: &'a Models,
+    measured: &'a Mutex<BTreeMap<String, Measured>>,
     request: &'a Event,
     asked: &'a LlmRequested,
     context: &'a Context,
@@ -92,6 +130,7 @@ impl<'a> Call<'a> {
     /// The wanted schema is none.
     pub fn new(
         models: &'a Models,
+        measured: &'a Mutex<BTreeMap<String, Measured>>,
         request: &'a Event,
         asked: &'a LlmRequested,
         inputs: &Values,
@@ -101,7 +140,19 @@ impl<'a> Call<'a> {
         let filled = |message: &Message| Message { role: message.role, text: value::fill(&message.text, inputs) };
         let wish = Wish::new(asked.schema.as_ref()).map_err(|message| Fault { class: Class::InvalidInput, message })?;
         let messages = asked.messages.iter().map(filled).collect();
-        Ok(Self { models, request, asked, context, spent, wish, messages, tries: 0 })
+        Ok(Self { models, measured, request, asked, context, spent, wish, messages, tries: 0 })
+    }
+
+    /// What the call needs, as far as it can be known before.
+    pub fn need(&self, last: Option<String>) -> Need {
+        let json = self.asked.schema.is_some().then_some(Work::Json);
+        Need {
+            work: json.into_iter().chain([Work::Text]).collect(),
+            usage: Usage { output: EXPECTED, ..estimate(&self.messages, "") },
+            usd: self.asked.reserve.usd,
+            optimize: self.asked.optimize,
+            last,
+        }
     }
 
     /// Asks one model after the other.
@@ -158,13 +209,16 @@ impl<'a> Call<'a> {
             let (begun, reply) = (begin(), self.said(provider, &model, &messages).await);
             match reply {
                 Err(failure) => {
+                    self.measure(choice, None, failure.kind == Kind::Cancelled);
                     self.tried(provider, &model, failure.usage, begun, failure.message.clone()).await;
                     return Err(gone(failure));
                 }
                 Ok((text, usage)) => match self.wish.check(&text) {
                     Ok(answer) => {
+                        let ms = begun.elapsed().as_millis() as f64;
+                        self.measure(choice, Some(ms / usage.output.max(1) as f64), true);
                         self.spend(provider, &model, usage);
-                        return Ok(Given { provider: provider.name().into(), model, answer });
+                        return Ok(Given { provider: provider.name().into(), model, answer, routing: None });
                     }
                     Err(found) => {
                         messages.push(Message { role: Speaker::Assistant, text });
@@ -175,8 +229,14 @@ impl<'a> Call<'a> {
                 },
             }
         }
+        self.measure(choice, None, false);
         let message = format!("`{model}` gave no usable answer in {ROUNDS} rounds: {}", faults.join("; "));
         Err(Miss { kind: None, fault: Fault { class: Class::Permanent, message } })
+    }
+
+    fn measure(&self, choice: &Choice<'_>, pace: Option<f64>, went_well: bool) {
+        let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+        measured.entry(choice.name()).or_default().add(pace, went_well);
     }
 
     async fn said(&self, provider: &Provider, model: &str, messages: &[Message]) -> Result<(String, Usage), Failure> {
@@ -255,12 +315,18 @@ mod tests {
             (&["huggingface"], Some("meta/llama"), vec![("huggingface", Some("meta/llama"))]),
         ] {
             let providers = providers(on);
-            let chosen = choices(&providers, asked).expect("there is one");
+            let chosen = choices(&providers, &Models::default(), asked).expect("there is one");
             let chosen: Vec<_> = chosen.iter().map(|c| (c.provider.name(), c.model.as_deref())).collect();
             assert_eq!(chosen, wanted, "{on:?} {asked:?}");
         }
-        let off = choices(&providers(&["openai"]), Some("gemini/x")).err().expect("it is not on");
+        let off = choices(&providers(&["openai"]), &Models::default(), Some("gemini/x")).err().expect("it is not on");
         assert!(off.message.ends_with("Gemini is not on. Set GEMINI_API_KEY"), "{}", off.message);
-        assert!(choices(&[], Some("x")).err().expect("none is on").message.contains("no provider is on"));
+        assert!(
+            choices(&[], &Models::default(), Some("x"))
+                .err()
+                .expect("none is on")
+                .message
+                .contains("no provider is on")
+        );
     }
 }

@@ -2,27 +2,38 @@
 //! see that the answer is what was wanted.
 
 use crate::{
-    call::{self, Call},
+    call::{self, Call, Choice},
     config::Config,
     model::Models,
     offline,
     provider::Provider,
+    route::{self, Candidate, Measured},
 };
 use async_trait::async_trait;
 use nats::effect::{Answer, Context, Effect};
 use schemas::{
-    Class, Event, Fact, Writer,
+    Class, Event, Fact, MissionId, Writer,
     agent::{LlmRequested, Purpose},
-    brain::{LlmCompleted, LlmFailed, Usage},
+    brain::{LlmCompleted, LlmFailed, Ranked, Routing, Usage},
     value::{self, Ref, Value, Values},
 };
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 use tokio::time::Instant;
+
+/// Missions whose last model is remembered.
+const MISSIONS: usize = 10_000;
 
 /// The brain, with its providers.
 pub struct Brain {
     /// Those that are on; the first is asked where nobody names another.
     providers: Vec<Provider>,
     models: Models,
+    /// How each did lately; a new instance begins without prejudice.
+    measured: Mutex<BTreeMap<String, Measured>>,
+    last: Mutex<BTreeMap<MissionId, String>>,
     parallel: usize,
 }
 
@@ -40,11 +51,18 @@ pub(crate) struct Fault {
     pub message: String,
 }
 
+impl From<Fault> for (Fault, Option<Routing>) {
+    fn from(fault: Fault) -> Self {
+        (fault, None)
+    }
+}
+
 /// An answer with who gave it.
 pub(crate) struct Given {
     pub provider: String,
     pub model: String,
     pub answer: Value,
+    pub routing: Option<Routing>,
 }
 
 impl Brain {
@@ -52,7 +70,8 @@ impl Brain {
     /// A sentence, when a provider's settings do not make one.
     pub fn new(config: &Config) -> Result<Self, String> {
         let providers = config.providers.iter().map(Provider::new).collect::<Result<_, _>>()?;
-        Ok(Self { providers, models: config.models.clone(), parallel: config.parallel })
+        let (measured, last) = Default::default();
+        Ok(Self { providers, models: config.models.clone(), measured, last, parallel: config.parallel })
     }
 
     async fn call(
@@ -61,14 +80,54 @@ impl Brain {
         asked: &LlmRequested,
         context: &Context,
         spent: &mut Spent,
-    ) -> Result<Given, Fault> {
+    ) -> Result<Given, (Fault, Option<Routing>)> {
         let inputs = resolve(request, asked.inputs.clone(), context).await?;
         let model = asked.model.as_deref();
         if model == Some(crate::OFFLINE) || model.is_none() && self.providers.is_empty() {
-            return offline_answer(request, asked, &inputs, context).await;
+            return Ok(offline_answer(request, asked, &inputs, context).await?);
         }
-        let choices = call::choices(&self.providers, model)?;
-        Call::new(&self.models, request, asked, &inputs, context, spent)?.through(&choices).await
+        let choices = call::choices(&self.providers, &self.models, model)?;
+        let call = Call::new(&self.models, &self.measured, request, asked, &inputs, context, spent)?;
+        if choices.len() < 2 {
+            return call.through(&choices).await.map_err(|fault| (fault, None));
+        }
+        let last = self.last().get(&request.mission).cloned();
+        let routing = route::choose(&call.need(last), &self.candidates(&choices));
+        let named = |ranked: &Ranked| choices.iter().find(|choice| choice.name() == ranked.model).cloned();
+        let best: Vec<_> = routing.ranked.iter().filter_map(named).collect();
+        if best.is_empty() {
+            let reasons: Vec<_> =
+                routing.left_out.iter().map(|left| format!("{}: {}", left.model, left.reason)).collect();
+            let is_dear = routing.left_out.iter().any(|left| left.reason.starts_with("costs"));
+            let class = if is_dear { Class::Budget } else { Class::Permanent };
+            let message = format!("no model can answer this call: {}", reasons.join("; "));
+            return Err((Fault { class, message }, Some(routing)));
+        }
+        match call.through(&best).await {
+            Ok(given) => {
+                self.remember(request.mission, &given);
+                Ok(Given { routing: Some(routing), ..given })
+            }
+            Err(fault) => Err((fault, Some(routing))),
+        }
+    }
+
+    fn candidates(&self, choices: &[Choice<'_>]) -> Vec<Candidate> {
+        let measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+        call::candidates(choices, &self.models, &measured)
+    }
+
+    fn last(&self) -> MutexGuard<'_, BTreeMap<MissionId, String>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who answered last in a mission, of the latest so many.
+    fn remember(&self, mission: MissionId, given: &Given) {
+        let mut last = self.last();
+        if last.len() >= MISSIONS {
+            last.clear();
+        }
+        last.insert(mission, format!("{}/{}", given.provider, given.model));
     }
 }
 
@@ -92,10 +151,11 @@ impl Effect for Brain {
                 usage: Usage::default(),
                 cost_usd: 0.0,
                 ms: 0,
+                routing: None,
             }
             .into();
         };
-        LlmFailed { step, attempt, class, message, usage: Usage::default(), cost_usd: 0.0, ms: 0 }.into()
+        LlmFailed { step, attempt, class, message, usage: Usage::default(), cost_usd: 0.0, ms: 0, routing: None }.into()
     }
 
     async fn perform(&self, request: &Event, context: &Context) -> Answer {
@@ -124,10 +184,11 @@ impl Effect for Brain {
                     usage: spent.usage,
                     cost_usd: spent.cost_usd,
                     ms,
+                    routing: given.routing,
                 };
                 Answer { fact: completed.into(), blobs: blob.into_iter().collect() }
             }
-            Err(fault) => {
+            Err((fault, routing)) => {
                 let failed = LlmFailed {
                     step,
                     attempt,
@@ -136,6 +197,7 @@ impl Effect for Brain {
                     usage: spent.usage,
                     cost_usd: spent.cost_usd,
                     ms,
+                    routing,
                 };
                 Fact::from(failed).into()
             }
@@ -211,7 +273,7 @@ async fn offline_answer(
             }
         }
     };
-    Ok(Given { provider: crate::OFFLINE.into(), model: crate::OFFLINE.into(), answer })
+    Ok(Given { provider: crate::OFFLINE.into(), model: crate::OFFLINE.into(), answer, routing: None })
 }
 
 /// For how long a call took: said in the answer, decided on by nobody.

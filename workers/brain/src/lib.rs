@@ -15,6 +15,7 @@ mod answer;
 mod call;
 mod effect;
 pub mod provider;
+pub mod route;
 mod trial;
 
 pub use config::{Config, Key, ProviderConfig};

@@ -80,7 +80,17 @@ impl Provider {
         self.config.known.name
     }
 
-    /// The model asked for, the configured one, or else the first that the server offers.
+    /// The model that it is set to.
+    pub fn set_to(&self) -> Option<&str> {
+        self.config.model.as_deref()
+    }
+
+    /// Is it asked where its makers are?
+    pub fn is_own_address(&self) -> bool {
+        self.config.known.url.is_some_and(|own| own == self.base)
+    }
+
+    /// The model asked for, the one that it is set to, or else the first that the server offers.
     ///
     /// # Errors
     /// When the server does not say what it offers.
@@ -89,7 +99,7 @@ impl Provider {
             return Ok(model.into());
         }
         let name = self.name();
-        if self.config.known.url.is_some_and(|own| own == self.base) {
+        if self.is_own_address() {
             let why = format!("no model is named: set {}_MODEL, or ask with --model", name.to_uppercase());
             return Err(Failure::new(Kind::Unknown, why));
         }
@@ -163,7 +173,7 @@ fn told(url: &str) -> String {
 }
 
 /// Where the provider does not say: four characters are about a token.
-fn estimate(messages: &[Message], text: &str) -> Usage {
+pub fn estimate(messages: &[Message], text: &str) -> Usage {
     let input: usize = messages.iter().map(|message| message.text.chars().count()).sum();
     Usage { input: input.div_ceil(4) as u64, output: text.chars().count().div_ceil(4) as u64, estimated: true }
 }

@@ -183,7 +183,7 @@ impl Effect for Models {
     fn failed(&self, request: &Event, class: Class, message: String) -> Fact {
         let Fact::LlmRequested(asked) = &request.fact else { panic!("{request:?}") };
         let (step, attempt) = (asked.step.clone(), asked.attempt);
-        LlmFailed { step, attempt, class, message, usage: Usage::default(), cost_usd: 0.0, ms: 0 }.into()
+        LlmFailed { step, attempt, class, message, usage: Usage::default(), cost_usd: 0.0, ms: 0, routing: None }.into()
     }
     async fn perform(&self, request: &Event, context: &Context) -> Answer {
         let Fact::LlmRequested(asked) = &request.fact else { panic!("{request:?}") };
@@ -205,6 +205,7 @@ impl Effect for Models {
             usage: Usage { input: 1, output: 1, estimated: false },
             cost_usd: 0.01,
             ms: 1,
+            routing: None,
         })
         .into()
     }

@@ -48,6 +48,7 @@ pub fn request(desk: &Desk, task: &Task, write: impl FnOnce() -> Result<Call, St
         attempt: task.attempt,
         agent: task.agent.clone(),
         model: desk.mission.model.clone(),
+        optimize: desk.mission.optimize,
         task: call.job,
         messages: call.messages,
         inputs: call.inputs,

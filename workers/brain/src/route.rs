@@ -1,0 +1,255 @@
+//! Which models are to answer a call, best first, and why: a pure function of what is known and of what
+//! was measured.
+
+use crate::model::{Model, Scores, Work};
+use schemas::{
+    brain::{LeftOut, Ranked, Routing, Usage},
+    goal::Optimize,
+};
+use std::collections::BTreeSet;
+
+/// What a call needs.
+#[derive(Debug, Clone, Default)]
+pub struct Need {
+    pub work: BTreeSet<Work>,
+    /// Tokens, as far as they can be known before.
+    pub usage: Usage,
+    /// US dollars that it may cost.
+    pub usd: Option<f64>,
+    pub optimize: Option<Optimize>,
+    /// The model that answered last in this mission.
+    pub last: Option<String>,
+}
+
+/// A model that might answer.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub model: Model,
+    pub measured: Measured,
+    /// Why it is not to be asked now.
+    pub out: Option<String>,
+}
+
+/// How a model did lately.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    /// From 0 to 1, the last calls counting most.
+    pub success: f64,
+    /// Milliseconds for a token of its answers; the same.
+    pub pace: Option<f64>,
+    /// What people thought of its answers, from -1 to 1.
+    pub feedback: f64,
+}
+
+impl Default for Measured {
+    fn default() -> Self {
+        Self { success: 1.0, pace: None, feedback: 0.0 }
+    }
+}
+
+/// The weight of the last call.
+const NEWEST: f64 = 0.1;
+/// What counts of a model that always failed, so that it is not forgotten.
+const LEAST: f64 = 0.01;
+/// Of what is not known.
+const UNKNOWN: f64 = 0.5;
+
+impl Measured {
+    /// Takes in a call that went well, in so many milliseconds a token, or one that did not.
+    pub fn add(&mut self, pace: Option<f64>, went_well: bool) {
+        let toward = |old: f64, new: f64| old + (new - old) * NEWEST;
+        self.success = toward(self.success, if went_well { 1.0 } else { 0.0 });
+        if let Some(new) = pace {
+            self.pace = Some(self.pace.map_or(new, |old| toward(old, new)));
+        }
+    }
+}
+
+/// What counts how much.
+struct Weights {
+    cost: f64,
+    speed: f64,
+    accuracy: f64,
+    creativity: f64,
+    last: f64,
+}
+
+const fn weights(optimize: Option<Optimize>) -> Weights {
+    let (cost, speed, accuracy, creativity, last) = match optimize {
+        None => (0.3, 0.2, 0.5, 0.0, 0.0),
+        Some(Optimize::Cost) => (0.8, 0.05, 0.15, 0.0, 0.0),
+        Some(Optimize::Speed) => (0.05, 0.8, 0.15, 0.0, 0.0),
+        Some(Optimize::Accuracy) => (0.05, 0.05, 0.9, 0.0, 0.0),
+        Some(Optimize::Creativity) => (0.05, 0.05, 0.1, 0.8, 0.0),
+        Some(Optimize::Continuity) => (0.15, 0.1, 0.25, 0.0, 0.5),
+    };
+    Weights { cost, speed, accuracy, creativity, last }
+}
+
+/// Ranks them; those that can't answer are left out, with the reason. Of equals the first comes first.
+pub fn choose(need: &Need, candidates: &[Candidate]) -> Routing {
+    let (mut fit, mut left_out) = (Vec::new(), Vec::new());
+    for candidate in candidates {
+        match unfit(need, candidate) {
+            None => fit.push(candidate),
+            Some(reason) => left_out.push(LeftOut { model: candidate.model.to_string(), reason }),
+        }
+    }
+    let cheapest = least(fit.iter().filter_map(|candidate| candidate.model.cost(&need.usage)));
+    let fastest = least(fit.iter().filter_map(|candidate| candidate.measured.pace));
+    let mut ranked: Vec<_> = fit.into_iter().map(|candidate| rank(need, candidate, cheapest, fastest)).collect();
+    ranked.sort_by(|a: &Ranked, b| b.score.total_cmp(&a.score));
+    Routing { ranked, left_out }
+}
+
+/// Why it can't answer.
+fn unfit(need: &Need, Candidate { model, out, .. }: &Candidate) -> Option<String> {
+    let missing: Vec<_> = need.work.difference(&model.work).map(|work| format!("{work:?}").to_lowercase()).collect();
+    let tokens = need.usage.input;
+    match (model.context, model.cost(&need.usage), need.usd) {
+        _ if out.is_some() => out.clone(),
+        _ if !missing.is_empty() => Some(format!("does no {}", missing.join(", "))),
+        (Some(context), _, _) if tokens > context => Some(format!("reads {context} tokens, these are about {tokens}")),
+        (_, Some(cost), Some(usd)) if cost > usd => Some(format!("costs about ${cost:.4}, ${usd:.4} are left")),
+        _ => None,
+    }
+}
+
+fn rank(need: &Need, candidate: &Candidate, cheapest: Option<f64>, fastest: Option<f64>) -> Ranked {
+    let Candidate { model, measured, .. } = candidate;
+    let Scores { speed, accuracy, creativity } = model.scores;
+    let cost = model.cost(&need.usage);
+    let beside = |least: Option<f64>, own: Option<f64>| {
+        let (least, own) = least.zip(own)?;
+        Some(if own <= 0.0 { 1.0 } else { least / own })
+    };
+    let scored = |score: Option<f64>| score.map(|score| score / 100.0);
+    let is_last = need.last.as_deref() == Some(model.to_string().as_str());
+    let Weights { cost: w_cost, speed: w_speed, accuracy: w_accuracy, creativity: w_creativity, last: w_last } =
+        weights(need.optimize);
+    let parts = [
+        ("cost", w_cost, beside(cheapest, cost)),
+        ("speed", w_speed, beside(fastest, measured.pace).or(scored(speed))),
+        ("accuracy", w_accuracy, scored(accuracy)),
+        ("creativity", w_creativity, scored(creativity)),
+        ("answered last", w_last, Some(if is_last { 1.0 } else { 0.0 })),
+    ];
+    let counted = parts.iter().filter(|(_, weight, _)| *weight > 0.0);
+    let base: f64 = counted.clone().map(|(_, weight, part)| weight * part.unwrap_or(UNKNOWN)).sum();
+    let factor = measured.success.max(LEAST) * (1.0 + 0.5 * measured.feedback);
+    let mut reasons: Vec<String> = counted
+        .map(|(name, weight, part)| match part {
+            Some(part) => format!("{name} {part:.2} × {weight}"),
+            None => format!("{name} unknown × {weight}"),
+        })
+        .collect();
+    if measured.success < 0.995 {
+        reasons.push(format!("{:.0} % of its last calls went well", measured.success * 100.0));
+    }
+    if measured.feedback != 0.0 {
+        reasons.push(format!("people: {:+.2}", measured.feedback));
+    }
+    if let Some(cost) = cost {
+        reasons.push(format!("about ${cost:.4}"));
+    }
+    // Rounded, so that equals are equal on every machine.
+    let score = (base * factor * 1e6).round() / 1e6;
+    Ranked { model: model.to_string(), score, reasons }
+}
+
+fn least(of: impl Iterator<Item = f64>) -> Option<f64> {
+    of.filter(|n| *n > 0.0).min_by(f64::total_cmp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Price;
+
+    fn model(name: &str, price: Option<f64>, scores: [Option<f64>; 3]) -> Candidate {
+        let [speed, accuracy, creativity] = scores;
+        let prices = price.map(|price| Price { up_to: None, input: price, output: price * 4.0 }).into_iter().collect();
+        let model = Model { prices, scores: Scores { speed, accuracy, creativity }, ..Model::unknown("openai", name) };
+        Candidate { model, measured: Measured::default(), out: None }
+    }
+
+    fn table() -> Vec<Candidate> {
+        vec![
+            model("big", Some(10.0), [Some(20.0), Some(95.0), Some(60.0)]),
+            model("small", Some(0.5), [Some(90.0), Some(50.0), Some(40.0)]),
+            model("muse", Some(2.0), [Some(50.0), Some(60.0), Some(95.0)]),
+            model("riddle", None, [None, None, None]),
+        ]
+    }
+
+    fn need(optimize: Option<Optimize>) -> Need {
+        let usage = Usage { input: 1_000, output: 500, estimated: true };
+        Need { work: [Work::Text].into(), usage, optimize, ..Need::default() }
+    }
+
+    fn first(routing: &Routing) -> &str {
+        routing.ranked.first().map_or("", |ranked| ranked.model.trim_start_matches("openai/"))
+    }
+
+    #[test]
+    fn what_is_wanted_decides() {
+        let last = Need { last: Some("openai/muse".into()), ..need(Some(Optimize::Continuity)) };
+        for (need, wanted) in [
+            (need(Some(Optimize::Cost)), "small"),
+            (need(Some(Optimize::Speed)), "small"),
+            (need(Some(Optimize::Accuracy)), "big"),
+            (need(Some(Optimize::Creativity)), "muse"),
+            (need(None), "small"),
+            (last, "muse"),
+        ] {
+            let routing = choose(&need, &table());
+            assert_eq!((first(&routing), routing.ranked.len()), (wanted, 4), "{need:?}: {routing:#?}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_answer_is_left_out_with_the_reason() {
+        let mut all = table();
+        all[0].model.context = Some(500);
+        all[1].out = Some("fails, until 12:00".into());
+        all[2].model.work = [Work::Embeddings].into();
+        let routing = choose(&Need { usd: Some(0.001), ..need(None) }, &all);
+        assert_eq!(first(&routing), "riddle", "of an unknown context and price nothing is assumed");
+        let reasons: Vec<_> = routing.left_out.iter().map(|left| left.reason.as_str()).collect();
+        assert_eq!(reasons, ["reads 500 tokens, these are about 1000", "fails, until 12:00", "does no text"]);
+        let dear = choose(&Need { usd: Some(0.001), ..need(None) }, &table()[..1]);
+        assert_eq!(dear.left_out[0].reason, "costs about $0.0300, $0.0010 are left");
+    }
+
+    #[test]
+    fn of_equals_the_first_comes_first() {
+        let all = [model("b", Some(1.0), [None; 3]), model("a", Some(1.0), [None; 3])];
+        assert_eq!(first(&choose(&need(None), &all)), "b");
+        let free = [model("free", Some(0.0), [None; 3]), model("paid", Some(1.0), [None; 3])];
+        assert_eq!(first(&choose(&need(Some(Optimize::Cost)), &free)), "free");
+    }
+
+    #[test]
+    fn bad_calls_shift_the_choice_and_good_ones_shift_it_back() {
+        let mut all = table();
+        assert_eq!(first(&choose(&need(Some(Optimize::Accuracy)), &all)), "big");
+        (0..20).for_each(|_| all[0].measured.add(None, false));
+        let shifted = choose(&need(Some(Optimize::Accuracy)), &all);
+        assert_ne!(first(&shifted), "big");
+        let big = shifted.ranked.iter().find(|ranked| ranked.model == "openai/big").expect("it is not forgotten");
+        assert!(big.reasons.contains(&"12 % of its last calls went well".to_string()), "{big:?}");
+        (0..20).for_each(|_| all[0].measured.add(None, true));
+        assert_eq!(first(&choose(&need(Some(Optimize::Accuracy)), &all)), "big");
+    }
+
+    #[test]
+    fn what_is_measured_counts_more_than_what_is_said_of_speed() {
+        let mut all = table();
+        for (candidate, pace) in all.iter_mut().zip([5.0, 80.0, 40.0, 60.0]) {
+            candidate.measured.add(Some(pace), true);
+        }
+        assert_eq!(first(&choose(&need(Some(Optimize::Speed)), &all)), "big");
+        all[0].measured.feedback = -1.0;
+        assert_ne!(first(&choose(&need(Some(Optimize::Accuracy)), &all)), "big", "people did not like it");
+    }
+}
