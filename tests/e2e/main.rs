@@ -15,6 +15,7 @@ mod bench;
 mod case;
 mod dead;
 mod develop;
+mod escape;
 mod fill;
 mod growth;
 mod import;
