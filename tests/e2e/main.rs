@@ -9,6 +9,7 @@
 )]
 
 mod alone;
+mod answer;
 mod archive;
 mod bad;
 mod bench;
@@ -28,6 +29,7 @@ mod long;
 mod market;
 mod model;
 mod openai;
+mod package;
 mod plan;
 mod process;
 mod python;

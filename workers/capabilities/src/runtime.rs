@@ -215,6 +215,7 @@ impl Host {
         let runtime = self
             .runtime(plugin)
             .ok_or_else(|| Failure::new(Class::Permanent, format!("{name} is done by the agent itself")))?;
+        defaults(&plugin.manifest.input, &mut run.inputs);
         let faults = check(&plugin.input, &mut run.inputs);
         if !faults.is_empty() {
             return Err(Failure::new(
@@ -245,6 +246,15 @@ impl Host {
 fn ungrantable(permissions: &Permissions) -> Option<&'static str> {
     let asks = [(&permissions.env, "environment variables"), (&permissions.secrets, "secrets")];
     asks.into_iter().find(|(names, _)| !names.is_empty()).map(|(_, what)| what)
+}
+
+/// Gives the inputs that were not given the values that their schema says.
+fn defaults(schema: &Value, inputs: &mut Values) {
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        if let Some(default) = property.get("default") {
+            inputs.entry(name.clone()).or_insert_with(|| default.clone());
+        }
+    }
 }
 
 fn check(schema: &jsonschema::Validator, values: &mut Values) -> Vec<Fault> {
@@ -317,6 +327,15 @@ mod tests {
     fn references_are_found_at_any_depth() {
         assert!(holds_reference(&json!([{"a": {"stage7:ref": "x"}}])));
         assert!(!holds_reference(&json!({"a": "stage7:ref"})));
+    }
+
+    #[test]
+    fn defaults_are_for_what_was_not_given() {
+        let schema = json!({"properties": {"a": {"default": 1}, "b": {"default": 2}, "c": {"type": "integer"}}});
+        let mut inputs: Values = [("b".to_owned(), json!(null))].into();
+        defaults(&schema, &mut inputs);
+        assert_eq!(inputs, [("a".to_owned(), json!(1)), ("b".to_owned(), json!(null))].into());
+        defaults(&json!(true), &mut inputs);
     }
 
     #[test]
