@@ -9,7 +9,7 @@ mod file;
 mod kernel;
 mod language;
 mod network;
-mod server;
+pub mod server;
 
 use crate::{
     process::is_alive,
@@ -20,9 +20,11 @@ use language::{LANGUAGES, Language};
 use serde_json::{Value, json};
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     sync::{Arc, Mutex, PoisonError, Weak},
     thread,
 };
+use tempfile::TempDir;
 
 /// How many attempts are made at once.
 const AT_ONCE: usize = 3;
@@ -112,8 +114,17 @@ fn each<T: Send>(all: impl Iterator<Item = T>, does: impl Fn(T) + Sync) {
     });
 }
 
+/// A temporary directory for processes that will be killed, and leave something there.
+pub fn leftovers() -> (TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    // Plugin code is nobody where the tests run as root.
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = dir.path().display().to_string();
+    (dir, path)
+}
+
 /// Processes with that word among their arguments.
-fn marked(mark: &str) -> Vec<u32> {
+pub fn marked(mark: &str) -> Vec<u32> {
     let all = fs::read_dir("/proc").unwrap().flatten();
     let has = |path: std::path::PathBuf| {
         let line = fs::read(path.join("cmdline")).unwrap_or_default();
@@ -124,13 +135,13 @@ fn marked(mark: &str) -> Vec<u32> {
 }
 
 /// A word for `sleep` that nobody else has.
-fn mark() -> String {
+pub fn mark() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(1);
     format!("0.{}{:04}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-fn none_is_left(mark: &str) {
+pub fn none_is_left(mark: &str) {
     eventually(
         &format!("no process {mark} is left"),
         || format!("{:?}", marked(mark)),

@@ -29,6 +29,7 @@ mod long;
 mod market;
 mod model;
 mod openai;
+mod orphan;
 mod package;
 mod plan;
 mod process;

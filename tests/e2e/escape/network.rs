@@ -3,6 +3,7 @@
 use super::{
     Attempt, UNCHANGED, all_are_refused, is_well,
     language::LANGUAGES,
+    leftovers,
     server::{http, local, moved, named, ok, tcp, udp, unseen},
     shared,
 };
@@ -41,7 +42,8 @@ fn log(stage7: &Stage7) -> u16 {
 
 #[test]
 fn only_what_was_granted_is_reached() {
-    let stage7 = Stage7::prepared(Layout::One, &[]);
+    let (_dir, temporary) = leftovers();
+    let stage7 = Stage7::prepared(Layout::One, &[("TMPDIR", &temporary)]);
     // A name that leads to the wide world while it is granted, and home from then on.
     let hosts = stage7.file("hosts", "127.0.0.1 localhost\n203.0.113.1 rebound.example\n");
     stage7.run_within("bwrap", &["--dev-bind", "/", "/", "--bind", &hosts, "/etc/hosts", "--die-with-parent", "--"]);

@@ -82,13 +82,18 @@ pub fn named(query: &[u8]) -> Vec<u8> {
 
 /// An HTTP server that gives everybody the same answer.
 pub fn http(answer: String) -> (u16, Count) {
+    http_of(move |_| answer.clone())
+}
+
+/// One whose answers are counted, from 1.
+pub fn http_of(answer: impl Fn(usize) -> String + Send + 'static) -> (u16, Count) {
     let (listener, count) = (TcpListener::bind("127.0.0.1:0").unwrap(), Count::default());
     let (port, noted) = (listener.local_addr().unwrap().port(), count.clone());
     thread::spawn(move || {
         for mut connection in listener.incoming().flatten() {
             noted.up();
             let _ = connection.read(&mut [0; 4096]);
-            let _ = connection.write_all(answer.as_bytes());
+            let _ = connection.write_all(answer(noted.get()).as_bytes());
         }
     });
     (port, count)
