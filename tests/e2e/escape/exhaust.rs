@@ -76,6 +76,22 @@ fn there_is_only_so_much_room() {
 }
 
 #[test]
+fn a_plugin_that_may_write_has_only_so_much_room() {
+    let stage7 = shared();
+    for language in &LANGUAGES {
+        language.add(&stage7, "WRITES", ("[limits]", "[permissions]\nfiles = { write = true }\n\n[limits]"));
+    }
+    let attempts =
+        [fills(&stage7, "/work", 250, 1000, &["ENOSPC"]), fills(&stage7, "/work", 1000, 1, &["EFBIG", "ENOSPC"])];
+    all_are_refused(&stage7, "WRITES", &attempts, |language, given| filled(&stage7, language, given));
+    for language in &LANGUAGES {
+        let run = ["plugin", "run", &language.verb("WRITES"), "--input", r#"{"attempt": "inherited"}"#, "--json"];
+        assert_eq!(stage7.cli(&run).code(0).line()["how"], "EBADF", "what holds its folder is not open for it");
+    }
+    is_well(&stage7);
+}
+
+#[test]
 fn what_does_not_end_is_ended() {
     let stage7 = shared();
     let late = "was stopped: it ran longer than 3 s";
