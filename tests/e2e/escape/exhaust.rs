@@ -5,10 +5,22 @@ use super::{
     language::{LANGUAGES, Language, fed},
     mark, marked, none_is_left, shared,
 };
-use crate::{process::signal, stage7::Stage7, wait::eventually};
+use crate::{
+    process::signal,
+    stage7::Stage7,
+    wait::{LONG, eventually},
+};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::{fs, io::Read, sync::Mutex};
+use std::{
+    fs,
+    io::Read,
+    sync::{
+        Mutex,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+};
 
 /// Ends what was left outside: so many processes, once each has become what it is to be.
 fn clear(mark: &str, count: usize) {
@@ -126,21 +138,27 @@ fn what_does_not_end_is_ended() {
 fn outside(stage7: &Stage7, language: &Language, attempt: &str) {
     let mark = mark();
     let mut child = fed(language.command(stage7, &[]), &json!({"attempt": attempt, "mark": mark}));
-    let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    // Where it does not say what is waited for, it is ended, and so the wait is.
+    let ((_over, watched), pid, its) = (mpsc::channel::<()>(), child.id(), mark.clone());
+    thread::spawn(move || {
+        if watched.recv_timeout(LONG) == Err(RecvTimeoutError::Timeout) {
+            marked(&its).into_iter().chain([pid]).for_each(|pid| signal(pid, Signal::KILL));
+        }
+    });
     let read = |from: &mut dyn Read, size: usize| {
         let mut bytes = vec![0; size];
-        from.read_exact(&mut bytes).unwrap();
+        from.read_exact(&mut bytes).unwrap_or_else(|error| panic!("{} {attempt}: {error}", language.name));
         String::from_utf8(bytes).unwrap()
     };
     match attempt {
-        "output" => drop(read(&mut { stdout }, 1 << 20)),
-        "lines" => drop(read(&mut { stderr }, 3 << 20)),
-        "sleep" => assert_eq!(read(&mut { stderr }, 6), "asleep"),
-        "spin" => assert_eq!(read(&mut { stderr }, 4), "busy"),
+        "output" => drop(read(&mut stdout, 1 << 20)),
+        "lines" => drop(read(&mut stderr, 3 << 20)),
+        "sleep" => assert_eq!(read(&mut stderr, 6), "asleep"),
+        "spin" => assert_eq!(read(&mut stderr, 4), "busy"),
         _ => {
-            let mut stderr = stderr;
             assert_eq!(read(&mut stderr, 9), "stubborn\n");
-            signal(child.id(), Signal::TERM);
+            signal(pid, Signal::TERM);
             assert_eq!(read(&mut stderr, 20), "signal 15 is ignored");
         }
     }

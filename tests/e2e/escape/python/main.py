@@ -16,7 +16,8 @@ import call
 
 
 def note(text):
-    print(text, file=sys.stderr, flush=True)
+    # Signal handlers say something, too: `print` can't be interrupted by itself.
+    os.write(2, f"{text}\n".encode())
 
 
 def read(given):
@@ -180,7 +181,8 @@ def stubborn(given):
     started(given)
     note("stubborn")
     while True:
-        time.sleep(3600)
+        # A signal just before a sleep is handled after it.
+        time.sleep(0.1)
 
 
 given = json.load(sys.stdin)
