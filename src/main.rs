@@ -23,8 +23,13 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // What whoever started this left open is not for the programs that this starts: a folder would lead out of
+    // any sandbox.
+    close_fds::set_fds_cloexec(3, &[]);
     // A plugin's own process is this program again; it must not begin as anything else.
-    capabilities::child();
+    if let Some(code) = capabilities::child() {
+        return code;
+    }
     let cli = cli::Cli::parse();
     let json = cli.shared.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -38,8 +38,8 @@ const STEP: &str = "run";
 pub async fn run(config: &Config, asked: Plugin, json: bool) -> Result<Code, Error> {
     match asked {
         Plugin::List { runtime, search } => {
-            let all = match running(config, json).await {
-                Some(home) => home.client.read(&json!({"plugins": true})).await?["plugins"].take(),
+            let all = match known(config, json).await? {
+                Some(home) => told(home, &json!({"plugins": true})).await?["plugins"].take(),
                 None => shipped(config).await.iter().map(short).collect(),
             };
             let wanted = |plugin: &&Value| is_wanted(plugin, runtime.as_deref(), search.as_deref());
@@ -52,8 +52,8 @@ pub async fn run(config: &Config, asked: Plugin, json: bool) -> Result<Code, Err
             Ok(Code::Completed)
         }
         Plugin::Show { verb } => {
-            let plugin = match running(config, json).await {
-                Some(home) => home.client.read(&json!({"plugin": verb})).await?["plugin"].take(),
+            let plugin = match known(config, json).await? {
+                Some(home) => told(home, &json!({"plugin": verb})).await?["plugin"].take(),
                 None => whole(&shipped(config).await, &verb)?,
             };
             match json {
@@ -90,9 +90,19 @@ fn is_wanted(plugin: &Value, runtime: Option<&str>, search: Option<&str>) -> boo
     runtime.is_none_or(|runtime| plugin["type"] == runtime) && search.is_none_or(found)
 }
 
-/// Who can be asked, if anybody runs.
-async fn running(config: &Config, json: bool) -> Option<Home> {
-    home::find(config, &super::note(json)).await.ok()
+/// Who knows which plugins there are; nobody where nothing was ever started, and nothing added.
+async fn known(config: &Config, json: bool) -> Result<Option<Home>, Error> {
+    if config.nats_url.is_none() && !config.data.join("nats").exists() {
+        return Ok(None);
+    }
+    home::find_or_start(config, &super::note(json)).await.map(Some)
+}
+
+/// Asks once.
+async fn told(home: Home, question: &Value) -> Result<Value, Error> {
+    let answer = home.client.read(question).await;
+    home.close().await;
+    Ok(answer?)
 }
 
 /// What is in this binary, as it would be registered here.

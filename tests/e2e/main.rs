@@ -9,12 +9,14 @@
 )]
 
 mod alone;
+mod answer;
 mod archive;
 mod bad;
 mod bench;
 mod case;
 mod dead;
 mod develop;
+mod escape;
 mod fill;
 mod growth;
 mod import;
@@ -27,6 +29,8 @@ mod long;
 mod market;
 mod model;
 mod openai;
+mod orphan;
+mod package;
 mod plan;
 mod process;
 mod python;

@@ -147,3 +147,46 @@ fn what_a_revoked_key_has_signed_is_not_run_any_more() {
     assert_eq!(now["state"], "unavailable", "{now}");
     assert!(refused(&stage7).contains("GREET"), "{now}");
 }
+
+/// Each command finds nothing running, and starts what it needs; with `--json` it gives one object a line.
+#[test]
+fn plugins_are_looked_after_while_nothing_runs() {
+    let stage7 = Stage7::prepared(Layout::One, &[]);
+    let alone = |args: &[&str]| {
+        let ended = stage7.cli(&[&["plugin"], args, &["--json"]].concat()).code(0);
+        assert!(!fs::exists(stage7.path("data/up.json")).unwrap(), "{args:?} left something running");
+        ended.lines()
+    };
+    let is = |args: &[&str], version: Option<&str>, state: &str| {
+        let told = &alone(args)[0];
+        assert_eq!(
+            (&told["verb"], &told["version"], &told["state"]),
+            (&json!("GREET"), &json!(version), &json!(state))
+        );
+    };
+    let has_greet = || alone(&["list"]).iter().any(|plugin| plugin["verb"] == "GREET");
+    assert!(!has_greet() && !fs::exists(stage7.path("data/nats")).unwrap(), "what is shipped is known without a log");
+    is(&["add", &greeter(&stage7, "1.0.0", "Hello")], Some("1.0.0"), "enabled");
+    is(&["add", &greeter(&stage7, "1.1.0", "Hi")], Some("1.1.0"), "enabled");
+    assert!(has_greet());
+    is(&["show", "GREET"], Some("1.1.0"), "enabled");
+    is(&["pin", "GREET", "1.0.0"], Some("1.0.0"), "enabled");
+    is(&["pin", "GREET"], Some("1.1.0"), "enabled");
+    is(&["rollback", "GREET"], Some("1.0.0"), "enabled");
+    is(&["disable", "GREET"], Some("1.0.0"), "disabled");
+    is(&["show", "GREET"], Some("1.0.0"), "disabled");
+    stage7.cli(&["plugin", "run", "GREET", "--input", r#"{"name": "Ada"}"#, "--json"]).code(1).line();
+    is(&["enable", "GREET"], Some("1.0.0"), "enabled");
+    assert_eq!(alone(&["run", "GREET", "--input", r#"{"name": "Ada"}"#])[0]["greeting"], "Hello, Ada!");
+
+    // Whoever runs then knows it all, and what is said while nothing runs again.
+    stage7.run();
+    stage7.ready();
+    assert_eq!(said(&stage7), "Hello, Ada!");
+    assert_eq!(shown(&stage7)["added"]["versions"].as_array().map(Vec::len), Some(2));
+    stage7.stop();
+    is(&["remove", "GREET", "1.0.0"], Some("1.1.0"), "enabled");
+    is(&["remove", "GREET"], None, "removed");
+    stage7.cli(&["plugin", "show", "GREET", "--json"]).code(2).line();
+    assert!(!has_greet());
+}

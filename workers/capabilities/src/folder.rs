@@ -1,11 +1,24 @@
 //! A run's files, on their way into the work folder and back.
 
 use plugins::File;
+use rustix::{
+    fs::{Mode, OFlags, openat},
+    io::Errno,
+};
 use schemas::{
     manifest::Files,
     value::{Value, Values, is_safe_path},
 };
-use std::{collections::BTreeMap, fs, io, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Read},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::fs::PermissionsExt,
+    },
+    path::Path,
+};
 
 /// What changed in a work folder.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -46,6 +59,12 @@ pub fn readable(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode | 0o444))
 }
 
+/// The room that files take in memory.
+pub fn room<'f>(files: impl IntoIterator<Item = &'f [u8]>) -> u64 {
+    let page = rustix::param::page_size();
+    files.into_iter().map(|bytes| bytes.len().next_multiple_of(page) as u64).sum()
+}
+
 /// Takes the declared files, and notes which of those that were placed are gone.
 ///
 /// Nothing may run in the folder any more: what is looked at here must still be so when it is read.
@@ -53,24 +72,20 @@ pub fn readable(path: &Path) -> io::Result<()> {
 /// # Errors
 /// A sentence: a declared file is missing, is no plain file inside the folder, or is too large.
 pub fn collect(
-    folder: &Path,
+    folder: impl AsFd,
     placed: &BTreeMap<String, File>,
     grants: &Files,
     outputs: &Values,
     limit: u64,
 ) -> Result<Changes, String> {
-    let mut changes = Changes::default();
-    if !grants.write {
-        return Ok(changes);
-    }
-    let root = folder.canonicalize().map_err(|e| e.to_string())?;
+    let (folder, mut changes) = (folder.as_fd(), Changes::default());
     for path in grants.written.iter().filter_map(|name| outputs.get(name)).flat_map(paths) {
-        let bytes = take(&root, path, limit).map_err(|why| format!("declares the file {path:?}, which {why}"))?;
+        let bytes = take(folder, path, limit).map_err(|why| format!("declares the file {path:?}, which {why}"))?;
         if placed.get(path).and_then(|file| file.bytes.as_ref()) != Some(&bytes) {
             changes.written.insert(path.to_owned(), bytes);
         }
     }
-    let gone = |path: &&String| fs::symlink_metadata(root.join(path)).is_err();
+    let gone = |path: &&String| matches!(opened(folder, path), Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP));
     changes.removed =
         placed.iter().filter(|(_, file)| file.bytes.is_some()).map(|(path, _)| path).filter(gone).cloned().collect();
     Ok(changes)
@@ -86,28 +101,48 @@ fn paths(output: &Value) -> Vec<&str> {
     }
 }
 
-fn take(root: &Path, path: &str, limit: u64) -> Result<Vec<u8>, String> {
+fn take(folder: BorrowedFd<'_>, path: &str, limit: u64) -> Result<Vec<u8>, String> {
     if !is_safe_path(path) {
         return Err("is not a safe path".into());
     }
-    let whole = root.join(path);
-    let found = fs::symlink_metadata(&whole).map_err(|_| "is not there")?;
-    // A link, in any part of the path, could lead to the host's own files.
-    let inside = whole.canonicalize().is_ok_and(|real| real == whole);
-    if !found.is_file() || !inside {
+    let opened = opened(folder, path).map_err(|error| match error {
+        Errno::NOENT => "is not there".to_string(),
+        Errno::LOOP | Errno::NOTDIR | Errno::NXIO => "is not a plain file".into(),
+        error => format!("can't be read: {error}"),
+    })?;
+    let (mut file, mut bytes) = (fs::File::from(opened), Vec::new());
+    let found = file.metadata().map_err(|e| format!("can't be read: {e}"))?;
+    if !found.is_file() {
         return Err("is not a plain file".into());
     }
     if found.len() > limit {
         return Err(format!("is larger than {} KiB", limit / 1024));
     }
-    fs::read(&whole).map_err(|e| format!("can't be read: {e}"))
+    file.read_to_end(&mut bytes).map_err(|e| format!("can't be read: {e}"))?;
+    Ok(bytes)
+}
+
+/// Opens what is there by that name. No part of the path may be a link: it could lead to the host's own files.
+fn opened(folder: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
+    let (above, name) = path.rsplit_once('/').map_or((None, path), |(above, name)| (Some(above), name));
+    let mut at = folder.try_clone_to_owned().map_err(|_| Errno::MFILE)?;
+    for part in above.into_iter().flat_map(|above| above.split('/')) {
+        at = openat(&at, part, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    }
+    // A pipe would be waited for.
+    openat(&at, name, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{CWD, FileType, mknodat};
     use serde_json::json;
     use std::os::unix::fs::symlink;
+
+    fn held(folder: &tempfile::TempDir) -> fs::File {
+        fs::File::open(folder.path()).expect("it is there")
+    }
 
     fn grants() -> Files {
         Files { write: true, written: vec!["out".into()], ..Files::default() }
@@ -129,14 +164,12 @@ mod tests {
         fs::write(folder.path().join("scratch"), "x").expect("writes");
         fs::remove_file(folder.path().join("c")).expect("removes");
         let out = outputs(json!(["a", {"path": "d/b"}, "new"]));
-        let changes = collect(folder.path(), &placed, &grants(), &out, 100).expect("collects");
+        let changes = collect(held(&folder), &placed, &grants(), &out, 100).expect("collects");
         assert_eq!(
             changes.written,
             [("d/b".to_owned(), b"changed".to_vec()), ("new".to_owned(), b"new".to_vec())].into()
         );
         assert_eq!(changes.removed, ["c"]);
-        let none = collect(folder.path(), &placed, &Files::default(), &out, 100).expect("nothing was granted");
-        assert_eq!(none, Changes::default());
     }
 
     #[test]
@@ -147,15 +180,19 @@ mod tests {
         symlink(outside.path().join("secret"), folder.path().join("file")).expect("links");
         symlink(outside.path(), folder.path().join("dir")).expect("links");
         fs::create_dir(folder.path().join("real")).expect("makes");
+        mknodat(CWD, folder.path().join("pipe"), FileType::Fifo, Mode::RUSR, 0).expect("makes");
         for (path, why) in [
             ("file", "is not a plain file"),
             ("dir/secret", "is not a plain file"),
             ("real", "is not a plain file"),
+            ("pipe", "is not a plain file"),
+            ("pipe/x", "is not a plain file"),
+            ("none/x", "is not there"),
             ("none", "is not there"),
             ("../x", "is not a safe path"),
         ] {
             let fault =
-                collect(folder.path(), &BTreeMap::new(), &grants(), &outputs(json!(path)), 100).expect_err(path);
+                collect(held(&folder), &BTreeMap::new(), &grants(), &outputs(json!(path)), 100).expect_err(path);
             assert!(fault.ends_with(why), "{path}: {fault}");
         }
     }
@@ -165,7 +202,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("big"), vec![0; 2049]).expect("writes");
         let fault =
-            collect(folder.path(), &BTreeMap::new(), &grants(), &outputs(json!("big")), 2048).expect_err("too large");
+            collect(held(&folder), &BTreeMap::new(), &grants(), &outputs(json!("big")), 2048).expect_err("too large");
         assert!(fault.ends_with("is larger than 2 KiB"), "{fault}");
     }
 }

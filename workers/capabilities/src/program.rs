@@ -7,7 +7,7 @@
 use crate::{
     egress::{self, Bridge},
     environment::Environments,
-    folder,
+    folder::{self, Changes},
     plugin::{Code, Files},
     process::{self, Bounds, Ended, Stopped},
     runtime::{Call, Failure, Runtime, stopped},
@@ -123,7 +123,8 @@ impl Programs {
         sandbox.given = given(&call)?;
         let gate = sandbox.gate().map_err(|e| unwritable(&e))?;
         let readable = call.run.files.iter().filter_map(|(path, file)| Some((path, file.bytes.as_deref()?)));
-        folder::place(&sandbox.work(), readable).map_err(|e| unwritable(&e))?;
+        folder::place(&sandbox.work(), readable.clone()).map_err(|e| unwritable(&e))?;
+        sandbox.placed = folder::room(readable.map(|(_, bytes)| bytes));
         let mut line = vec![self.language.program.to_string()];
         line.extend((self.language.run)(limits));
         line.push(format!("/plugin/{entry}"));
@@ -132,7 +133,18 @@ impl Programs {
         let input =
             serde_json::to_vec(&call.run.inputs).map_err(|e| Failure::new(Class::InvalidInput, e.to_string()))?;
         let bounds = bounds(limits);
+        let (room, mut work) = (sandbox.room(), None);
         let run = process::run(command, input, &bounds, call.cancel, call.log);
+        let run = async {
+            tokio::pin!(run);
+            if grants.write {
+                tokio::select! {
+                    held = room.held() => work = Some(held?),
+                    ended = &mut run => return ended,
+                }
+            }
+            run.await
+        };
         let out = async {
             match &gate {
                 Some(gate) => egress::gate(gate, &sandbox.routes, call.log).await,
@@ -145,7 +157,9 @@ impl Programs {
         };
         let ended = ended.map_err(|why| stopped(name, limits, &why))?;
         let outputs = outputs(name, limits, &ended)?;
-        let changes = folder::collect(&sandbox.work(), &call.run.files, grants, &outputs, bounds.output)
+        let collected = work.map(|work| folder::collect(work, &call.run.files, grants, &outputs, bounds.output));
+        let changes = collected
+            .unwrap_or_else(|| Ok(Changes::default()))
             .map_err(|why| Failure::new(Class::Permanent, format!("{name} {why}")))?;
         Ok(Done { outputs, written: changes.written, removed: changes.removed })
     }

@@ -4,10 +4,13 @@
 //! read-only; nothing of /home, /etc, /var or the data directory; an empty environment; a system
 //! call filter; limits on memory, time, processes and file size.
 
+mod room;
+
 use crate::{
     egress::{self, Route},
     folder, process, seccomp,
 };
+use room::{BEGIN, Room};
 use rustix::process::geteuid;
 use schemas::manifest::Limits;
 use std::{
@@ -37,6 +40,8 @@ pub struct Extra {
 /// The folders of one run, gone when dropped.
 pub struct Sandbox {
     folder: TempDir,
+    /// Bytes of the files that were placed in its work folder.
+    pub placed: u64,
     /// Packages for Python; `/packages` inside, read-only.
     pub packages: Option<PathBuf>,
     /// The hosts it may talk to, and the program that is the bridge to them.
@@ -53,7 +58,8 @@ impl Sandbox {
     /// The temporary directory can't be written.
     pub fn new() -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("stage7-run-").tempdir()?;
-        let sandbox = Self { folder, packages: None, routes: Vec::new(), bridge: None, given: Vec::new() };
+        let (routes, given) = (Vec::new(), Vec::new());
+        let sandbox = Self { folder, placed: 0, packages: None, routes, bridge: None, given };
         fs::create_dir(sandbox.plugin())?;
         fs::create_dir(sandbox.work())?;
         let filter = seccomp::filter().map_err(io::Error::other)?;
@@ -66,7 +72,7 @@ impl Sandbox {
         self.folder.path().join("plugin")
     }
 
-    /// The run's files; `/work` inside, and its working directory.
+    /// The run's files; `/work` inside, and its working directory. Who may write gets a copy, in memory.
     pub fn work(&self) -> PathBuf {
         self.folder.path().join("work")
     }
@@ -84,6 +90,11 @@ impl Sandbox {
         fs::write(folder.join("hosts"), egress::hosts(&self.routes))?;
         fs::write(folder.join("nsswitch.conf"), "hosts: files\n")?;
         UnixListener::bind(folder.join("egress/gate")).map(Some)
+    }
+
+    /// Its work folder, where it may write there.
+    pub fn room(&self) -> Room {
+        Room::of(self.folder.path())
     }
 
     fn filter(&self) -> PathBuf {
@@ -104,9 +115,10 @@ impl Sandbox {
         extra: Extra,
         write: bool,
     ) -> io::Result<Command> {
-        // The shell opens the filter as descriptor 3 and becomes bubblewrap.
+        // The shell opens the filter as descriptor 3, what it may tell us as 4, and becomes bubblewrap.
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", "exec \"$@\" 3<\"$0\""]).arg(self.filter());
+        let opened = if write { "exec \"$@\" 3<\"$0/filter\" 4>\"$0/info\"" } else { "exec \"$@\" 3<\"$0/filter\"" };
+        command.args(["-c", opened]).arg(self.folder.path());
         command.args(["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
         // What a shell sets by itself, and may tell of this machine.
         for name in ["OLDPWD", "PWD", "SHLVL", "_"] {
@@ -118,7 +130,8 @@ impl Sandbox {
             command.args(["--uid", "65534", "--gid", "65534"]);
         }
         system(&mut command)?;
-        let memory = (u64::from(limits.memory_mb) * 1024 * 1024).to_string();
+        let memory_bytes = u64::from(limits.memory_mb) * 1024 * 1024;
+        let memory = memory_bytes.to_string();
         command.args(["--proc", "/proc"]);
         match bridge {
             None => drop(command.args(["--dev", "/dev"])),
@@ -129,7 +142,10 @@ impl Sandbox {
         command.args(["--remount-ro", "/dev"]);
         command.args(["--size", &memory, "--tmpfs", "/dev/shm", "--size", &memory, "--tmpfs", "/tmp"]);
         command.arg("--ro-bind").arg(self.plugin()).arg("/plugin");
-        command.arg(if write { "--bind" } else { "--ro-bind" }).arg(self.work()).arg("/work");
+        match write {
+            true => self.room().mount(&mut command, &self.work(), memory_bytes + self.placed)?,
+            false => drop(command.arg("--ro-bind").arg(self.work()).arg("/work")),
+        }
         if let Some(packages) = &self.packages {
             command.arg("--ro-bind").arg(packages).args(["/packages", "--setenv", "PYTHONPATH", "/packages"]);
         }
@@ -151,7 +167,8 @@ impl Sandbox {
         }
         let before = if line.is_empty() { 1 } else { 2 };
         let limited = limited(limits, extra, before);
-        let shell = format!("{limited}{}exec \"$@\"", named(&self.given));
+        let begin = if write { BEGIN } else { "" };
+        let shell = format!("{begin}{limited}{}exec \"$@\"", named(&self.given));
         command.arg("--").args(line).args(["/bin/sh", "-c", &shell, "sh"]).args(program);
         // Only what finds bubblewrap; no key of a model in the memory of a process beside plugin code.
         command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
@@ -162,6 +179,9 @@ impl Sandbox {
             // is mounted. Only the work folder is the run's own.
             folder::readable(self.folder.path())?;
             hand_over(&self.work())?;
+            if write {
+                chown(self.room().info, Some(NOBODY), Some(NOBODY))?;
+            }
             if !self.routes.is_empty() {
                 hand_over(&self.folder.path().join("egress"))?;
             }
