@@ -6,7 +6,7 @@ mod google;
 mod searxng;
 
 use crate::{
-    html::Page,
+    html::{self, Page},
     run::{Done, Failure, Run},
     web::{self, Web},
 };
@@ -105,5 +105,5 @@ fn plain(text: &str) -> String {
     if !text.contains(['<', '&']) {
         return text.trim().into();
     }
-    Page::parse(&text).map_or(text, |page| page.text(0))
+    Page::parse(&text).map_or(text, |page| html::text(page.root()))
 }
