@@ -23,7 +23,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // A plugin's own process is this program again; it must not begin as anything else.
-    capabilities::child();
+    if let Some(code) = capabilities::child() {
+        return code;
+    }
     let cli = cli::Cli::parse();
     let json = cli.shared.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
