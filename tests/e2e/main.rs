@@ -39,4 +39,5 @@ mod stuck;
 mod trouble;
 mod user;
 mod wait;
+mod web;
 mod witness;
