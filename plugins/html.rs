@@ -1,9 +1,12 @@
 //! Pages in HTML: read as browsers do, asked by CSS selectors, told as text.
 
+mod element;
+mod page;
 mod readable;
 mod select;
 mod text;
-mod tree;
 
+pub use page::Page;
+pub use scraper::ElementRef;
 pub use select::Selector;
-pub use tree::Page;
+pub use text::text;

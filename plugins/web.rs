@@ -177,7 +177,14 @@ pub fn parse(text: &str) -> Result<Url, Failure> {
         let host = url.host_str().unwrap_or_default();
         return Err(Failure::input(format!("the URL of {host} holds a user or password, which none may")));
     }
-    Ok(url)
+    // Messages tell people commands with this name in it.
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    match url.host() {
+        Some(Host::Domain(name)) if !is_name(name) => {
+            Err(Failure::input(format!("the URL's host {name:?} has characters that no host has")))
+        }
+        _ => Ok(url),
+    }
 }
 
 /// An address as it may be told: without its query, which may hold a key.
@@ -268,4 +275,22 @@ fn root(error: &dyn Error) -> String {
         bottom = inner;
     }
     bottom.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn of_several_addresses_only_the_public_ones_are_connected_to() {
+        let all: Vec<IpAddr> =
+            ["10.0.0.1", "1.1.1.1", "::1", "2606:4700::1111"].map(|a| a.parse().expect("one")).into();
+        for (guarded, found) in [(true, vec![all[1], all[3]]), (false, all.clone())] {
+            let all = all.clone();
+            let lookup: Arc<Lookup> = Arc::new(move |_| Box::pin(std::future::ready(Ok(all.clone()))));
+            let name = "several.example".parse().expect("a name");
+            let addresses = Resolver { lookup, guarded }.resolve(name).await.expect("some");
+            assert_eq!(addresses.map(|address| address.ip()).collect::<Vec<_>>(), found);
+        }
+    }
 }

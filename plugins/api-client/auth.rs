@@ -18,19 +18,22 @@ pub fn add(request: &mut Request, auth: &Value, run: &Run, web: &Web) -> Result<
     let text = |name: &str| auth.get(name).and_then(Value::as_str);
     let name = text("secret").ok_or_else(|| Failure::input("`auth.secret`, the name of a secret, is missing"))?;
     let host = web::host(&request.url);
-    let remedy = format!("it is granted by `stage7 secret set {name} --for API_CLIENT@{host}`");
+    let remedy = |verb| format!("it is granted by `stage7 secret {verb} {name} --for API_CLIENT@{host}`");
     let known: Vec<_> = run.secrets.iter().filter(|secret| secret.name == name).collect();
     let goes_there = |to: &&str| to.parse::<Hosts>().is_ok_and(|hosts| hosts.hold(&request.url));
     let secret = known.iter().find(|secret| secret.host.as_deref().filter(goes_there).is_some());
     let secret = secret.ok_or_else(|| match known.is_empty() {
-        true => Failure::input(format!("API_CLIENT has no secret `{name}` for {host}: {remedy}")),
-        false => Failure::input(format!("the secret `{name}` may not be sent to {host}: {remedy}")),
+        true => Failure::input(format!("API_CLIENT has no secret `{name}` for {host}: {}", remedy("set"))),
+        false => Failure::input(format!("the secret `{name}` may not be sent to {host}: {}", remedy("grant"))),
     })?;
     if request.url.scheme() != "https" && !web.is_private(&request.url) {
         return Err(Failure::input(format!("the secret `{name}` would go to {host} for all to read: use https://")));
     }
     let (header, value): (HeaderName, String) = match text("type") {
         Some("bearer") => (AUTHORIZATION, format!("Bearer {}", secret.value)),
+        Some("basic") if text("user").is_some_and(|user| user.contains(':')) => {
+            return Err(Failure::input("`auth.user` holds a colon, which no user's name may: it ends there"));
+        }
         Some("basic") => {
             let pair = text("user").map_or_else(|| secret.value.clone(), |user| format!("{user}:{}", secret.value));
             (AUTHORIZATION, format!("Basic {}", STANDARD.encode(pair)))

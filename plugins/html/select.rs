@@ -1,207 +1,92 @@
 //! CSS selectors over a page.
-//!
-//! A selector is not tried on each element but worked off part by part, for all elements at once: the
-//! time it takes grows with the page and with the selector, and with no power of either, whoever wrote
-//! them. The crates that know selectors rest on ones under the Mozilla licence, which this tree does
-//! not take.
 
-mod parse;
+use super::element::{Element, Patience};
+use cssparser::{BasicParseErrorKind, ParseErrorKind, Parser};
+use scraper::{ElementRef, selector};
+use selectors::{
+    SelectorList,
+    matching::{
+        MatchingContext, MatchingForInvalidation, MatchingMode, NeedsSelectorFlags, QuirksMode, SelectorCaches,
+        matches_selector_list,
+    },
+    parser::{ParseRelative, SelectorParseErrorKind as Fault},
+};
+use std::{str::FromStr, time::Duration};
 
-use super::tree::{Kind, Page};
-use std::collections::HashMap;
+/// A selector of a few signs may look at each element from each other one.
+const TIME: Duration = Duration::from_secs(5);
+const KNOWN: &str = ":first-child, :last-child, :only-child, :nth-child(), :nth-last-child(), the same -of-type, \
+                     :not(), :is(), :where(), :has(), :root, :empty";
 
 /// Selectors with commas between: what any of them selects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selector(Vec<Vec<Part>>);
-
-/// What is said of one element, and how it lies to the one before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Part {
-    lies: Lies,
-    tests: Vec<Test>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lies {
-    Anywhere,
-    /// ` `
-    Inside,
-    /// `>`
-    Child,
-    /// `+`
-    Next,
-    /// `~`
-    After,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Test {
-    Tag(String),
-    Attribute {
-        name: String,
-        is: Is,
-        value: String,
-        folds: bool,
-    },
-    /// Every `step`th from `first` on, among all children or those of its name, from either end.
-    Nth {
-        step: i32,
-        first: i32,
-        same: bool,
-        from_end: bool,
-    },
-    Any(Selector),
-    Not(Selector),
-    Has(Selector),
-    Root,
-    Empty,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Is {
-    There,
-    Equal,
-    /// `~=`
-    Word,
-    /// `|=`
-    Dashed,
-    Begin,
-    End,
-    Hold,
-}
+#[derive(Debug, Clone)]
+pub struct Selector(SelectorList<selector::Simple>);
 
 impl Selector {
-    /// The elements of a page that it selects, in order.
-    pub fn select(&self, page: &Page) -> Vec<usize> {
-        let chosen = self.chosen(page);
-        (0..chosen.len()).filter(|node| chosen[*node]).collect()
+    /// What it selects of an element and all that lies in it, in order.
+    ///
+    /// # Errors
+    /// It takes too long.
+    pub fn select<'a>(&self, within: ElementRef<'a>) -> Result<Vec<ElementRef<'a>>, String> {
+        self.selected(within, TIME).ok_or_else(|| format!("it takes longer than {} s on this page", TIME.as_secs()))
     }
 
-    fn chosen(&self, page: &Page) -> Vec<bool> {
-        let mut chosen = vec![false; page.nodes.len()];
-        for parts in &self.0 {
-            let mut set = Vec::new();
-            for part in parts {
-                let mut here = page.elements();
-                part.tests.iter().for_each(|test| test.narrow(page, &mut here));
-                if part.lies != Lies::Anywhere {
-                    let lie = part.lies.to(page, &set);
-                    here.iter_mut().zip(lie).for_each(|(here, lies)| *here &= lies);
-                }
-                set = here;
-            }
-            chosen.iter_mut().zip(set).for_each(|(chosen, one)| *chosen |= one);
-        }
-        chosen
-    }
-}
-
-impl Page {
-    fn elements(&self) -> Vec<bool> {
-        (0..self.nodes.len()).map(|node| node > 0 && self.name(node).is_some()).collect()
-    }
-}
-
-impl Lies {
-    /// The nodes that lie so to one of `set`.
-    fn to(self, page: &Page, set: &[bool]) -> Vec<bool> {
-        let mut lies = vec![false; set.len()];
-        for (node, of) in page.nodes.iter().enumerate().skip(1) {
-            lies[node] = match self {
-                Self::Anywhere => true,
-                Self::Inside => set[of.parent] || lies[of.parent],
-                Self::Child => set[of.parent],
-                Self::Next => of.previous.is_some_and(|previous| set[previous]),
-                Self::After => of.previous.is_some_and(|previous| set[previous] || lies[previous]),
-            };
-        }
-        lies
-    }
-}
-
-impl Test {
-    /// Takes out of `here` what it is not true of.
-    fn narrow(&self, page: &Page, here: &mut [bool]) {
-        let mut keep = |fits: &dyn Fn(usize) -> bool| {
-            (0..here.len()).for_each(|node| here[node] = here[node] && fits(node));
+    fn selected<'a>(&self, within: ElementRef<'a>, time: Duration) -> Option<Vec<ElementRef<'a>>> {
+        let patience = Patience::new(time);
+        let mut caches = SelectorCaches::default();
+        let mut selects = |element| {
+            let mut context = MatchingContext::new(
+                MatchingMode::Normal,
+                None,
+                &mut caches,
+                QuirksMode::NoQuirks,
+                NeedsSelectorFlags::No,
+                MatchingForInvalidation::No,
+            );
+            matches_selector_list(&self.0, &Element::new(element, &patience), &mut context)
         };
-        match self {
-            Self::Tag(tag) => keep(&|node| page.name(node).is_some_and(|name| name.eq_ignore_ascii_case(tag))),
-            Self::Attribute { name, is, value, folds } => {
-                keep(&|node| page.attribute(node, name).is_some_and(|found| is.fits(found, value, *folds)));
-            }
-            Self::Nth { step, first, same, from_end } => {
-                let places = places(page, *same, *from_end);
-                keep(&|node| is_nth(places[node], *step, *first));
-            }
-            Self::Any(selector) => {
-                let chosen = selector.chosen(page);
-                keep(&|node| chosen[node]);
-            }
-            Self::Not(selector) => {
-                let chosen = selector.chosen(page);
-                keep(&|node| !chosen[node]);
-            }
-            Self::Has(selector) => {
-                let mut before = vec![0_usize];
-                before.extend(selector.chosen(page).iter().scan(0, |sum, one| {
-                    *sum += usize::from(*one);
-                    Some(*sum)
-                }));
-                keep(&|node| before[page.nodes[node].end] > before[node + 1]);
-            }
-            Self::Root => keep(&|node| page.nodes[node].parent == 0),
-            Self::Empty => keep(&|node| page.nodes[node].end == node + 1),
-        }
+        let all = within.descendent_elements().take_while(|_| !patience.is_over());
+        let selected = all.filter(|element| selects(*element)).collect();
+        (!patience.is_over()).then_some(selected)
     }
 }
 
-/// The place of each element among its siblings, from 1.
-fn places(page: &Page, same: bool, from_end: bool) -> Vec<i32> {
-    let mut counts = HashMap::new();
-    let mut places = vec![0; page.nodes.len()];
-    let mut count = |node: usize| {
-        if let Kind::Element { name, .. } = &page.nodes[node].kind {
-            let count = counts.entry((page.nodes[node].parent, same.then_some(&name.local))).or_insert(0);
-            *count += 1;
-            places[node] = *count;
-        }
+impl FromStr for Selector {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = SelectorList::parse(&selector::Parser, &mut Parser::new(text), ParseRelative::No);
+        parsed.map(Self).map_err(|error| format!("`{text}` is no selector: {}", fault(error.kind)))
+    }
+}
+
+fn fault(kind: ParseErrorKind<Fault>) -> String {
+    let why = match kind {
+        ParseErrorKind::Basic(BasicParseErrorKind::EndOfInput) => "its end is missing",
+        ParseErrorKind::Basic(BasicParseErrorKind::TooManyNestedBlocks) => "its brackets lie too deep in each other",
+        ParseErrorKind::Basic(_) => "there is something in it that belongs to none",
+        ParseErrorKind::Custom(kind) => match kind {
+            Fault::EmptySelector | Fault::DanglingCombinator => {
+                "an element, `.class`, `#id`, `[attribute]` or `:pseudo-class` is missing"
+            }
+            Fault::UnsupportedPseudoClassOrElement => {
+                return format!("of what begins with a colon, known are {KNOWN}");
+            }
+            Fault::NoQualifiedNameInAttributeSelector
+            | Fault::UnexpectedTokenInAttributeSelector
+            | Fault::BadValueInAttr
+            | Fault::InvalidQualNameInAttr => "an attribute is written as `[name]` or `[name='value']`",
+            Fault::InvalidState => "there is something in `:has()` or `:not()` that may not be there",
+            _ => "there is something in it that belongs to none",
+        },
     };
-    if from_end {
-        (1..page.nodes.len()).rev().for_each(count)
-    } else {
-        (1..page.nodes.len()).for_each(&mut count)
-    }
-    places
-}
-
-fn is_nth(place: i32, step: i32, first: i32) -> bool {
-    match place - first {
-        0 => true,
-        more => step != 0 && more % step == 0 && more / step > 0,
-    }
-}
-
-impl Is {
-    fn fits(self, found: &str, value: &str, folds: bool) -> bool {
-        if folds {
-            return self.fits(&found.to_ascii_lowercase(), &value.to_ascii_lowercase(), false);
-        }
-        match self {
-            Self::There => true,
-            Self::Equal => found == value,
-            Self::Word => found.split_ascii_whitespace().any(|word| word == value),
-            Self::Dashed => found.strip_prefix(value).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')),
-            Self::Begin => !value.is_empty() && found.starts_with(value),
-            Self::End => !value.is_empty() && found.ends_with(value),
-            Self::Hold => !value.is_empty() && found.contains(value),
-        }
-    }
+    why.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::html::{Page, text};
 
     const PAGE: &str = r#"<body><h1 id=top>T</h1><p class="a b" lang=en-GB>1</p><p class=b>2<i></i></p>
         <ul><li>3<li class=a>4<li>5<li>6</ul><a href="/x.PDF" data-q='1,2'>7</a>8<section><p>9</p></section>"#;
@@ -209,7 +94,7 @@ mod tests {
     fn selected(selector: &str) -> String {
         let page = Page::parse(PAGE).expect("a page");
         let selector: Selector = selector.parse().unwrap_or_else(|why| panic!("{selector}: {why}"));
-        selector.select(&page).into_iter().map(|node| page.text(node)).collect::<Vec<_>>().join(" ")
+        selector.select(page.root()).expect("in time").into_iter().map(text).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -264,21 +149,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_selector_says_where_and_why() {
+    fn what_is_no_selector_says_why() {
         for (selector, wanted) in [
-            ("", "at its end: an element, `.class`, `#id`, `[attribute]` or `:pseudo-class` is missing"),
-            ("p >", "at its end: an element"),
-            ("p,,q", "at `,q`: an element"),
-            (".", "at its end: a name is missing"),
-            ("p[href", "at its end: `]` is missing"),
-            ("p[href='x]", "at `'x]`: the quote is not closed"),
-            ("p[=x]", "at `=x]`: a name is missing"),
-            ("p:hover", "at `:hover`: `:hover` is not known; known are :first-child, "),
-            ("p::before", "at `::before`: pseudo-elements select nothing"),
-            ("p:nth-child(x)", "at `x)`: this is no place"),
-            ("p:not(", "at its end: an element"),
-            ("p:not(q", "at its end: `)` is missing"),
-            ("p{}", "at `{}`: this belongs to no selector"),
+            ("", "`` is no selector: an element, `.class`, `#id`, `[attribute]` or `:pseudo-class` is missing"),
+            ("p >", "an element, `.class`"),
+            ("p,,q", "an element, `.class`"),
+            (".", "its end is missing"),
+            ("p[=x]", "an attribute is written as `[name]` or `[name='value']`"),
+            ("[a!=b]", "an attribute is written as"),
+            ("p:hover", "`p:hover` is no selector: of what begins with a colon, known are :first-child, "),
+            ("p::before", "of what begins with a colon, known are"),
+            ("p:nth-child(x)", "there is something in it that belongs to none"),
+            ("p:has(a:has(b))", "there is something in `:has()` or `:not()` that may not be there"),
+            ("p{}", "there is something in it that belongs to none"),
+            (&":not(".repeat(200), "its brackets lie too deep in each other"),
         ] {
             let why = selector.parse::<Selector>().expect_err(selector);
             assert!(why.contains(wanted), "{selector}: {why}");
@@ -286,10 +170,22 @@ mod tests {
     }
 
     #[test]
-    fn no_selector_and_no_page_make_it_slow() {
-        let page = "<div>".repeat(400) + &"<p class=x>y".repeat(50_000);
-        let page = Page::parse(&page).expect("a page");
-        let selector: Selector = ("div ".repeat(200) + "q ~ p:has(a):nth-child(2n)").parse().expect("a selector");
-        assert_eq!(selector.select(&page), Vec::<usize>::new());
+    fn no_selector_and_no_page_take_all_the_stack() {
+        let page = Page::parse(&("<div>".repeat(400) + "<p>x")).expect("a page");
+        let nested = "p".to_owned() + &":not(".repeat(70) + "q" + &")".repeat(70);
+        for selector in ["* ".repeat(499) + "p", "* > ".repeat(249) + "p", nested] {
+            let selector: Selector = selector.parse().expect("a selector");
+            assert!(selector.select(page.root()).expect("in time").len() < 2);
+        }
+    }
+
+    #[test]
+    fn a_search_ends_when_its_time_is_up() {
+        let page = Page::parse(&"<p>x".repeat(50_000)).expect("a page");
+        // One element looks at all pairs of others, and each at each.
+        for selector in ["html:has(p:is(q ~ p))", "p:not(q ~ p)", "p:is(p ~ p:not(q ~ p) ~ q ~ p)"] {
+            let selector: Selector = selector.parse().expect("a selector");
+            assert_eq!(selector.selected(page.root(), Duration::from_millis(50)), None, "{selector:?}");
+        }
     }
 }

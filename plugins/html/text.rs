@@ -1,6 +1,6 @@
 //! What a reader of a page would see, as text.
 
-use super::tree::{Kind, Page};
+use scraper::{ElementRef, Node};
 
 /// Elements whose content is not shown.
 const HIDDEN: [&str; 8] = ["script", "style", "noscript", "template", "head", "iframe", "svg", "object"];
@@ -45,50 +45,35 @@ const LINES: [&str; 36] = [
 ];
 const CELLS: [&str; 2] = ["td", "th"];
 
-impl Page {
-    /// The text of an element: one line for each block, spaces as one.
-    pub fn text(&self, element: usize) -> String {
-        self.text_without(element, &|_| false)
-    }
+/// The text of an element: one line for each block, spaces as one.
+pub fn text(element: ElementRef<'_>) -> String {
+    let mut text = String::new();
+    append(&mut text, element);
+    text.truncate(text.trim_end().len());
+    text
+}
 
-    /// The same, without the elements that `leaves` out.
-    pub fn text_without(&self, element: usize, leaves: &dyn Fn(usize) -> bool) -> String {
-        let mut text = String::new();
-        // Elements that are open, whose end breaks the line.
-        let mut open: Vec<usize> = Vec::new();
-        let mut node = element;
-        let end = self.nodes[element].end;
-        while node < end {
-            while open.pop_if(|open| *open <= node).is_some() {
-                line(&mut text);
-            }
-            match &self.nodes[node].kind {
-                Kind::Text(part) => words(&mut text, part),
-                Kind::Element { name, .. } => {
-                    if node != element && (HIDDEN.contains(&&*name.local) || leaves(node)) {
-                        node = self.nodes[node].end;
-                        continue;
-                    }
-                    if LINES.contains(&&*name.local) {
-                        line(&mut text);
-                        open.push(self.nodes[node].end);
-                    } else if CELLS.contains(&&*name.local) && !text.is_empty() && !text.ends_with(['\n', '\t']) {
-                        text.truncate(text.trim_end_matches(' ').len());
-                        text.push('\t');
-                    }
-                }
-            }
-            node += 1;
+fn append(text: &mut String, element: ElementRef<'_>) {
+    for child in element.children() {
+        if let Node::Text(part) = child.value() {
+            words(text, part);
         }
-        text.truncate(text.trim_end().len());
-        text
-    }
-
-    /// The page's title, or its first heading.
-    pub fn title(&self) -> String {
-        let of =
-            |name| self.named(&[name]).map(|node| self.text(node).replace('\n', " ")).find(|text| !text.is_empty());
-        of("title").or_else(|| of("h1")).unwrap_or_default()
+        let Some(inner) = ElementRef::wrap(child) else { continue };
+        let name = inner.value().name();
+        if HIDDEN.contains(&name) {
+            continue;
+        }
+        let is_line = LINES.contains(&name);
+        if is_line {
+            line(text);
+        } else if CELLS.contains(&name) && !text.is_empty() && !text.ends_with(['\n', '\t']) {
+            text.truncate(text.trim_end_matches(' ').len());
+            text.push('\t');
+        }
+        append(text, inner);
+        if is_line {
+            line(text);
+        }
     }
 }
 
@@ -120,6 +105,7 @@ fn words(text: &mut String, part: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::html::Page;
 
     #[test]
     fn text_is_what_a_reader_sees() {
@@ -134,15 +120,7 @@ mod tests {
             ("", ""),
         ] {
             let page = Page::parse(html).expect(html);
-            assert_eq!(page.text(0), wanted, "{html}");
+            assert_eq!(text(page.root()), wanted, "{html}");
         }
-    }
-
-    #[test]
-    fn a_title_is_the_page_s_or_its_first_heading() {
-        let title = |html| Page::parse(html).expect("a page").title();
-        assert_eq!(title("<title> A\n b </title><h1>C</h1>"), "A b");
-        assert_eq!(title("<title></title><h1></h1><h1>C <i>d</i></h1>"), "C d");
-        assert_eq!(title("<p>x"), "");
     }
 }

@@ -3,7 +3,7 @@
 mod robots;
 
 use crate::{
-    html::{Page, Selector},
+    html::{ElementRef, Page, Selector, text},
     run::{Done, Failure, Run},
     web::{self, Answer, Request, Web, redirected, shown},
 };
@@ -14,6 +14,8 @@ use url::Url;
 const LIMIT: usize = 100;
 /// Bytes of a page, unpacked.
 const MOST: usize = 5 << 20;
+/// Bytes of all items: elements that lie in each other say the same again.
+const LONGEST: usize = 8 << 20;
 const HOPS: usize = 10;
 /// Attributes that hold an address.
 const LINKS: [&str; 5] = ["href", "src", "action", "cite", "poster"];
@@ -73,19 +75,30 @@ impl Wanted {
         if !matches!(media_type.as_str(), "text/html" | "application/xhtml+xml" | "") {
             return self.plain(answer, &media_type);
         }
-        let page = Page::parse(&answer.text()).map_err(|why| Failure::permanent(format!("{at}: {why}")))?;
-        let selected = self.selector.as_ref().map(|selector| selector.select(&page)).unwrap_or_default();
+        let html = answer.text();
+        let trap = |why| Failure::permanent(format!("{at}: {why}"));
+        let page = Page::parse(&html).map_err(trap)?;
+        let selected = self.selector.as_ref().map(|selector| selector.select(page.root())).transpose();
+        let selected = selected.map_err(|why| Failure::input(format!("`selector`: {why}")))?.unwrap_or_default();
         let base = base(&page, &answer.url);
-        let item = |at: usize| match &self.attribute {
-            None => Some(page.text(at)),
+        let item = |element: ElementRef<'_>| match &self.attribute {
+            None => Some(text(element)),
             Some(name) if LINKS.contains(&name.as_str()) => {
-                let link = page.attribute(at, name)?;
+                let link = element.attr(name)?;
                 Some(base.join(link).map_or_else(|_| link.into(), Into::into))
             }
-            Some(name) => page.attribute(at, name).map(Into::into),
+            Some(name) => element.attr(name).map(Into::into),
         };
-        let items: Vec<Value> = selected.into_iter().filter_map(item).take(self.limit).map(Into::into).collect();
-        let text = if self.readable { page.readable() } else { page.text(0) };
+        let (mut items, mut size) = (Vec::new(), 0);
+        for item in selected.into_iter().filter_map(item).take(self.limit) {
+            size += item.len();
+            if size > LONGEST {
+                let remedy = "narrow it, or lower `limit`";
+                return Err(Failure::input(format!("`selector` finds more than {} MiB: {remedy}", LONGEST >> 20)));
+            }
+            items.push(Value::from(item));
+        }
+        let text = if self.readable { page.readable(&html).map_err(trap)? } else { text(page.root()) };
         Ok(Done::with([("items", items.into()), ("text", text.into()), ("title", page.title().into())]))
     }
 
@@ -111,6 +124,6 @@ impl Wanted {
 
 /// What relative links are relative to.
 fn base(page: &Page, url: &Url) -> Url {
-    let named = page.named(&["base"]).find_map(|base| page.attribute(base, "href"));
+    let named = page.named("base").find_map(|base| base.attr("href"));
     named.and_then(|href| url.join(href).ok()).unwrap_or_else(|| url.clone())
 }

@@ -1,9 +1,9 @@
 //! DuckDuckGo's page for browsers without scripts: it has no API and wants no key, and gives a puzzle
 //! instead of results to whom it takes for a machine that asks too much.
 
-use super::{Found, Search};
+use super::{Found, MOST, Search};
 use crate::{
-    html::{Page, Selector},
+    html::{self, Page, Selector},
     run::Failure,
     web::Request,
 };
@@ -20,25 +20,31 @@ pub async fn search(search: &Search<'_>) -> Result<Vec<Found>, Failure> {
 fn results(text: &str, base: &Url) -> Result<Vec<Found>, Failure> {
     let page =
         Page::parse(text).map_err(|why| Failure::permanent(format!("DuckDuckGo's page can't be read: {why}")))?;
-    let select = |selector: &str| selector.parse::<Selector>().expect("a test reads it").select(&page);
-    if !select("#challenge-form, .anomaly-modal__modal").is_empty() {
+    let select = |selector: &str, within| {
+        let selector: Selector = selector.parse().expect("a test reads it");
+        let slow = |why| Failure::permanent(format!("DuckDuckGo's page can't be read: {why}"));
+        selector.select(within).map_err(slow)
+    };
+    let root = page.root();
+    if !select("#challenge-form, .anomaly-modal__modal", root)?.is_empty() {
         let remedy = "wait, or choose another `provider`";
         return Err(Failure::transient(format!(
             "DuckDuckGo wants to see a person, for it was asked too often: {remedy}"
         )));
     }
-    let (links, snippets) = (select(".result__a"), select(".result__snippet"));
-    let results = select(".result:not(.result--ad):not(.result--no-result)");
-    if results.is_empty() && select(".no-results, .result--no-result").is_empty() && select("form").is_empty() {
+    let results = select(".result:not(.result--ad, .result--no-result)", root)?;
+    if results.is_empty() && select(".no-results, .result--no-result, form", root)?.is_empty() {
         return Err(Failure::transient("DuckDuckGo's answer is no page of results"));
     }
-    let found = results.into_iter().filter_map(|result| {
-        let inside = |all: &[usize]| all.iter().copied().find(|at| (result..page.nodes[result].end).contains(at));
-        let link = inside(&links)?;
-        let snippet = inside(&snippets).map(|at| page.text(at)).unwrap_or_default();
-        Some(Found { title: page.text(link), url: target(base, page.attribute(link, "href")?)?, snippet })
-    });
-    Ok(found.collect())
+    let mut found = Vec::new();
+    for result in results.into_iter().take(MOST) {
+        let snippet =
+            select(".result__snippet", result)?.first().map(|snippet| html::text(*snippet)).unwrap_or_default();
+        let link = select(".result__a", result)?.first().copied();
+        let leads = link.and_then(|link| Some((html::text(link), target(base, link.attr("href")?)?)));
+        found.extend(leads.map(|(title, url)| Found { title, url, snippet }));
+    }
+    Ok(found)
 }
 
 /// Where a link leads: most go by a page of DuckDuckGo's own, `/l/?uddg=…`.

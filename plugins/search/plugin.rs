@@ -6,7 +6,7 @@ mod google;
 mod searxng;
 
 use crate::{
-    html::Page,
+    html::{self, Page},
     run::{Done, Failure, Run},
     web::{self, Web},
 };
@@ -66,7 +66,7 @@ pub fn run<'a>(run: &'a Run, web: &'a Web) -> BoxFuture<'a, Result<Done, Failure
 impl Search<'_> {
     /// A setting that the provider can't do without.
     fn needed(&self, name: &str) -> Result<&str, Failure> {
-        let remedy = "set it, or choose another `provider`";
+        let remedy = format!("`stage7 plugin set SEARCH {name} …`, or choose another `provider`");
         self.run
             .setting(name, DEFAULTS)
             .ok_or_else(|| Failure::permanent(format!("SEARCH: the setting `{name}` is missing: {remedy}")))
@@ -105,5 +105,5 @@ fn plain(text: &str) -> String {
     if !text.contains(['<', '&']) {
         return text.trim().into();
     }
-    Page::parse(&text).map_or(text, |page| page.text(0))
+    Page::parse(&text).map_or(text, |page| html::text(page.root()))
 }

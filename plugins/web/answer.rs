@@ -58,7 +58,8 @@ impl Answer {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let places = ["/error/message", "/error/detail", "/reason", "/message", "/error"];
         let said = places.iter().find_map(|place| body.pointer(place)?.as_str());
-        said.map(|said| format!(": {}", said.chars().take(300).collect::<String>())).unwrap_or_default()
+        said.map(|said| format!(": {}", said.chars().filter(|c| !c.is_control()).take(300).collect::<String>()))
+            .unwrap_or_default()
     }
 
     /// The body as JSON.
@@ -149,7 +150,7 @@ mod tests {
                 "https://a.example/x answered 429: Too many",
             ),
             (503, "<html>", Class::Transient, "https://a.example/x answered 503"),
-            (403, r#"{"error": {"message": "No"}}"#, Class::Permanent, "https://a.example/x answered 403: No"),
+            (403, r#"{"error": {"message": "N\u001bo"}}"#, Class::Permanent, "https://a.example/x answered 403: No"),
             (304, "", Class::Permanent, "https://a.example/x answered 304"),
         ] {
             let failure = answer(status, "application/json", body.as_bytes()).good().expect_err("bad");

@@ -9,7 +9,12 @@ use crate::{
 use nats::server::{Places, find};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    process::{Command, Stdio},
+};
 
 fn plan(stage7: &Stage7) -> String {
     let mut steps: Vec<Value> = (0..4).map(|n| slow(&format!("step-{n}"))).collect();
@@ -101,4 +106,23 @@ fn setup_writes_what_a_server_of_ones_own_needs() {
     let mut test = Command::new(server.path);
     test.args(["-t", "-c"]).arg(told["path"].as_str().unwrap());
     stage7.ended(test).code(0);
+}
+
+#[test]
+fn the_process_of_a_native_plugin_is_nothing_else() {
+    let stage7 = Stage7::prepared(Layout::One, &[]);
+    for (verb, code, said) in
+        [("TRANSFORM", 0, r#"{"failed":{"class":"invalid_input""#), ("NOWHERE", 1, "no code for NOWHERE")]
+    {
+        let args = ["run-native-plugin", verb, "512", "5"];
+        let mut command = stage7.command(&args, &stage7.path("client"));
+        command.stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"{}").unwrap();
+        let ended = child.wait_with_output().unwrap();
+        let all = [ended.stdout, ended.stderr].concat();
+        let all = String::from_utf8_lossy(&all);
+        assert_eq!(ended.status.code(), Some(code), "{all}");
+        assert!(all.starts_with(said) && all.lines().count() == 1, "{all}");
+    }
 }

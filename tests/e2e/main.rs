@@ -43,4 +43,5 @@ mod stuck;
 mod trouble;
 mod user;
 mod wait;
+mod web;
 mod witness;

@@ -9,7 +9,7 @@ const CANARY: &str = "canary/of the+tests=7f3a9c";
 const TOKEN: &str = "token-canary-55aa11";
 
 /// Every file in which these bytes are.
-fn holding(folder: &Path, bytes: &[u8]) -> Vec<String> {
+pub fn holding(folder: &Path, bytes: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();

@@ -121,10 +121,11 @@ async fn a_secret_goes_to_its_host_only() {
     let at = |host: &str| format!("http://{host}/");
     for (url, granted_for, said) in [
         (at(&format!("a.example:{port}")), None, "may not be sent to"),
-        (at(&format!("a.example:{port}")), Some("a.example"), "may not be sent to"),
+        (at(&format!("a.example:{port}")), Some("a.example"), "`stage7 secret grant KEY --for API_CLIENT@a.example:"),
         (at(&format!("a.example:{port}")), Some("b.example"), "may not be sent to"),
         (at("b.example"), Some("b.example"), "for all to read: use https://"),
         (at("x.b.example"), Some("b.example"), "may not be sent to x.b.example"),
+        ("https://b.example./".into(), Some("b.example"), "may not be sent to b.example."),
         ("https://b.example.evil.example/".into(), Some("b.example"), "may not be sent to"),
     ] {
         let mut asked = object(json!({"method": "GET", "url": url, "auth": {"type": "bearer", "secret": "KEY"}}));
@@ -151,14 +152,18 @@ async fn wrong_inputs_say_what_would_be_right() {
         (json!({"url": "example.org"}), "\"example.org\" is no URL (relative URL without a base): give it in full"),
         (json!({"url": "ftp://a.example/"}), "URLs begin with https:// or http://, this one with ftp:"),
         (json!({"url": "https://me:pw@a.example/"}), "the URL of a.example holds a user or password"),
+        (json!({"url": "https://me@a.example/"}), "the URL of a.example holds a user or password"),
+        (json!({"url": "https://a.example$(b)/"}), "the URL's host \"a.example$(b)\" has characters that no host has"),
         (json!({"method": "GE T"}), "`GE T` is no HTTP method"),
         (json!({"headers": {"Host": "x"}}), "`headers.Host` is set by the client itself"),
         (json!({"headers": {"a b": "x"}}), "`headers.a b` is no name of a header"),
         (json!({"headers": {"a": "x\r\nb: y"}}), "`headers.a` has a value that no header may have"),
         (json!({"headers": {"a": {}}}), "`headers.a` must be a text, a number or a boolean"),
         (json!({"query": {"a": [[]]}}), "`query.a` must be a text"),
+        (json!({"auth": {"type": "basic", "secret": "KEY", "user": "a:b"}}), "`auth.user` holds a colon"),
     ] {
         let mut asked = object(json!({"method": "GET", "url": "https://a.example/"}));
+        asked.secrets = granted("a.example");
         asked.inputs.extend(object(wrong.clone()).inputs);
         let failure = run("API_CLIENT", &asked, &web).await.expect_err("wrong");
         assert_eq!(failure.class, Class::InvalidInput, "{wrong}");

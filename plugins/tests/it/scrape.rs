@@ -99,6 +99,7 @@ async fn what_is_no_page_is_text_or_refused() {
     answers(&server, "/locked", ResponseTemplate::new(401)).await;
     page(&server, "/deep", &"<div>".repeat(100_000)).await;
     page(&server, "/long", &"long".repeat(2 << 20)).await;
+    page(&server, "/again", &("<div>".repeat(400) + &"again ".repeat(40_000))).await;
     assert_eq!(scraped(&server, json!({"url": "/t"})).await.expect("text")["text"], "a <b>");
     for (inputs, class, said) in [
         (json!({"url": "/t", "selector": "p"}), Class::InvalidInput, "is text/plain: without elements"),
@@ -108,7 +109,12 @@ async fn what_is_no_page_is_text_or_refused() {
         (json!({"url": "/locked"}), Class::Permanent, "answered 401"),
         (json!({"url": "/deep"}), Class::Permanent, "its elements lie more than 512 deep"),
         (json!({"url": "/long"}), Class::Permanent, "is longer than 5 MiB"),
-        (json!({"url": "/t", "selector": "p::x"}), Class::InvalidInput, "`selector`: at `::x`: pseudo-elements"),
+        (
+            json!({"url": "/t", "selector": "p::x"}),
+            Class::InvalidInput,
+            "`selector`: `p::x` is no selector: of what begins",
+        ),
+        (json!({"url": "/again", "selector": "*"}), Class::InvalidInput, "`selector` finds more than 8 MiB: narrow it"),
         (json!({"url": "/t", "attribute": "href"}), Class::InvalidInput, "`attribute` needs a `selector`"),
     ] {
         let failure = scraped(&server, inputs.clone()).await.expect_err("no page");

@@ -141,7 +141,9 @@ async fn a_setting_that_is_missing_is_named() {
         let failure =
             run("SEARCH", &object(json!({"query": "x", "provider": provider})), &web).await.expect_err("none");
         assert_eq!(failure.class, Class::Permanent);
-        let said = format!("SEARCH: the setting `{setting}` is missing: set it, or choose another `provider`");
+        let said = format!(
+            "SEARCH: the setting `{setting}` is missing: `stage7 plugin set SEARCH {setting} …`, or choose another `provider`"
+        );
         assert_eq!(failure.message, said);
     }
 }

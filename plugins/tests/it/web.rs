@@ -51,6 +51,8 @@ async fn addresses_of_the_machine_and_its_networks_are_refused() {
         ("127.0.0.1", "127.0.0.1"),
         ("0x7f.1", "127.0.0.1"),
         ("2130706433", "127.0.0.1"),
+        ("0177.0.0.01", "127.0.0.1"),
+        ("127.0.0.1.", "127.0.0.1"),
         ("0", "0.0.0.0"),
         ("localhost", "127.0.0.1"),
         ("[::1]", "::1"),
@@ -95,7 +97,9 @@ async fn a_name_is_judged_by_the_addresses_that_are_connected_to() {
         move |name: String| {
             asked.fetch_add(1, Ordering::SeqCst);
             let found: io::Result<Vec<IpAddr>> = match name.as_str() {
-                "home.example" | "allowed.example" => Ok(vec![Ipv4Addr::LOCALHOST.into()]),
+                "home.example" | "home.example." | "allowed.example." | "allowed.example" => {
+                    Ok(vec![Ipv4Addr::LOCALHOST.into()])
+                }
                 "mapped.example" => Ok(vec![Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(), Ipv6Addr::LOCALHOST.into()]),
                 _ => Err(io::Error::new(io::ErrorKind::NotFound, "no such name")),
             };
@@ -105,6 +109,9 @@ async fn a_name_is_judged_by_the_addresses_that_are_connected_to() {
     let web = Web::with_lookup(format!("allowed.example:{port}").parse().expect("a host"), Arc::new(lookup));
     for (name, class, said) in [
         ("home.example", Class::Permanent, "is refused: it leads to 127.0.0.1, an address of this machine"),
+        ("home.example.", Class::Permanent, "is refused: it leads to 127.0.0.1, an address of this machine"),
+        // It is allowed by another name.
+        ("allowed.example.", Class::Permanent, "is refused: it leads to 127.0.0.1, an address of this machine"),
         ("mapped.example", Class::Permanent, "is refused: it leads to ::ffff:127.0.0.1, an address of this machine"),
         ("gone.example", Class::Transient, "no such name"),
     ] {
