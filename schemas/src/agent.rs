@@ -154,6 +154,8 @@ pub enum AnswerType {
     Choices,
     /// An object that fits `schema`.
     Values,
+    /// The path of a file that people gave the mission.
+    File,
 }
 
 /// A question to the mission's owner; its id is this event's.

@@ -50,7 +50,7 @@ pub enum Mission {
         #[arg(long, value_name = "ID")]
         question: Option<String>,
         /// The answer: text, a number, yes or no, a choice; several choices as a JSON list; what a form asks for as
-        /// a JSON object, or @FILE with one.
+        /// a JSON object, or @FILE with one; a file as @FILE.
         #[arg(allow_hyphen_values = true)]
         answer: String,
     },

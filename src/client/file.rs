@@ -2,13 +2,17 @@
 
 use super::{Client, Error};
 use crate::exit;
+use anyhow::Context;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
 use nats::log::{CHUNK, chunks};
 use schemas::{
+    MissionId,
     goal::{self, MAX_FILE, MAX_FILES},
-    value::{is_safe_path, sha256},
+    user::FileAdded,
+    value::{Form, Ref, is_safe_path, media_type, sha256},
 };
+use serde_json::json;
 use std::{
     collections::HashMap,
     fs::{self, File},
@@ -107,6 +111,20 @@ impl Client {
         };
         stream::iter(0..chunks(size)).map(put).buffer_unordered(PIPELINE).try_for_each(|_| async { Ok(()) }).await?;
         Ok(goal::Stored { sha256: hash, size })
+    }
+
+    /// Puts a file into a mission's folder, under its own name; gives that name.
+    ///
+    /// # Errors
+    /// It can't be read, or the door refuses it.
+    pub async fn give(&self, mission: MissionId, path: &Path) -> Result<String, exit::Error> {
+        let uploads = check(&[path.into()], "")?;
+        let Upload { name, path } = uploads.into_iter().next().context("one file")?;
+        let bytes = tokio::fs::read(&path).await.with_context(|| path.display().to_string())?;
+        let goal::Stored { sha256, size } = self.put_bytes(bytes.into()).await?;
+        let file = Ref { sha256, form: Form::File, size, media_type: media_type(&name).into() };
+        self.command(mission, "file.added", &json!(FileAdded { path: name.clone(), file })).await?;
+        Ok(name)
     }
 
     /// The bytes of a hash, checked.

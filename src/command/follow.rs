@@ -170,7 +170,11 @@ impl Person {
     }
 
     fn prompt(&self) -> String {
-        self.form.as_ref().and_then(Form::prompt).unwrap_or_else(|| "Your answer:".into())
+        let plain = || match self.question.as_ref().map(|question| question.kind) {
+            Some(AnswerType::File) => "The path of a file:".into(),
+            _ => "Your answer:".into(),
+        };
+        self.form.as_ref().and_then(Form::prompt).unwrap_or_else(plain)
     }
 
     async fn line(&mut self) -> Option<String> {
@@ -190,6 +194,13 @@ impl Person {
         };
         let Some(question) = &self.question else { return };
         let answer = match &mut self.form {
+            None if question.kind == AnswerType::File => {
+                let path = line.trim();
+                match home.client.give(follower.id, path.trim_start_matches('@').as_ref()).await {
+                    Ok(name) => name.into(),
+                    Err(error) => return progress.note(&format!("{}\n{}", clean(&error.to_string()), self.prompt())),
+                }
+            }
             None => typed(question.kind, &line),
             Some(form) => {
                 let wrong = form.take(&line).err().map(|why| format!("{}\n", clean(&why)));

@@ -66,9 +66,12 @@ pub async fn run(config: &Config, asked: Mission, json: bool) -> Result<Code, Er
             let mission = resolve(client, &id).await?;
             let now = overview(&state(client, mission).await?)?;
             let question = which(&now, question.as_deref())?;
-            let answer = match answer.strip_prefix('@').filter(|_| question.kind == AnswerType::Values) {
-                Some(path) => fs::read_to_string(path).map_err(|error| Error::usage(format!("{path}: {error}")))?,
-                None => answer,
+            let answer = match (answer.strip_prefix('@'), question.kind) {
+                (Some(path), AnswerType::Values) => {
+                    fs::read_to_string(path).map_err(|error| Error::usage(format!("{path}: {error}")))?
+                }
+                (Some(path), AnswerType::File) => client.give(mission, path.as_ref()).await?,
+                _ => answer,
             };
             let data = json!({"question": question.id, "answer": typed(question.kind, &answer)});
             tell(client, &mission.to_string(), "question.answered", data, json).await

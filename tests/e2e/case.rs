@@ -45,6 +45,7 @@ suite! {
     abort::an_abort_kills_what_runs,
     question::questions_are_answered_while_other_branches_go_on,
     question::only_fitting_answers_are_taken,
+    question::a_file_is_an_answer,
     question::a_form_is_filled_in_or_asked_for_again,
     retry::a_retried_mission_keeps_what_was_done,
     crash::a_mission_survives_kill_9_of_everything,

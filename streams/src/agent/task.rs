@@ -4,7 +4,7 @@ use schemas::{
     Class, Event, EventId, Fault, Time, Value,
     agent::AnswerType,
     form,
-    value::{Ref, Values},
+    value::{Ref, Values, is_safe_path},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -170,6 +170,7 @@ impl Question {
             AnswerType::Choices => answer
                 .as_array()
                 .is_some_and(|all| all.iter().enumerate().all(|(i, one)| chosen(one) && !all[..i].contains(one))),
+            AnswerType::File => answer.as_str().is_some_and(is_safe_path),
             AnswerType::Values => {
                 self.schema.as_ref().is_some_and(|schema| form::misfits(schema, answer, "").is_empty())
             }

@@ -1,11 +1,12 @@
 //! Questions: put to the person, answered from wherever the person is.
 
 use crate::{
-    plan::{after, ask, delivered, goal, query, slow, with},
+    plan::{after, ask, delivered, goal, query, read, slow, with},
     stage7::{Layout, Stage7, shared},
     user::User,
 };
 use serde_json::{Value, json};
+use std::fs;
 
 /// The open question of a step, once it is asked.
 fn open(stage7: &Stage7, user: &User, mission: &str, step: &str) -> String {
@@ -113,4 +114,22 @@ pub fn only_fitting_answers_are_taken(layout: Layout) {
         let answer = String::from_utf8(user.deliverable(&state, "answer.txt")).unwrap();
         assert_eq!(answer.trim_end(), text.trim_end(), "{kind}");
     }
+}
+
+pub fn a_file_is_an_answer(layout: Layout) {
+    let stage7 = shared(layout);
+    let user = stage7.user();
+    let which = ask("which", "Which file?", "file", &[]);
+    let seen = delivered(with(read("seen", ""), "path", "which", "answer"), "content", "seen.txt");
+    let mission = user.submit(&goal(vec![which, seen]));
+    open(&stage7, &user, &mission, "which");
+    let name = format!("{layout:?}-given.txt");
+    fs::write(stage7.path("client").join(&name), "Rösti\n").unwrap();
+    let wrong = |answer: &str| stage7.cli(&["mission", "answer", &mission, answer]).code(2).stderr;
+    assert!(wrong(&name).contains(&format!("nobody gave the mission a file `{name}`")));
+    assert!(wrong("../x").contains("must be the path of a file that was given"));
+    assert!(wrong("@missing.txt").contains("missing.txt"));
+    stage7.cli(&["mission", "answer", &mission, &format!("@{name}")]).code(0);
+    let state = stage7.until_is(&user, &mission, "completed");
+    assert_eq!(user.deliverable(&state, "seen.txt"), "Rösti\n".as_bytes());
 }

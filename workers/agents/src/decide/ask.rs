@@ -25,10 +25,11 @@ fn question(desk: &Desk, task: &Task, inputs: &Values) -> Result<QuestionAsked, 
     let given = |name: &str| inputs.get(name).filter(|value| !value.is_null());
     let answer = match given("type") {
         None => AnswerType::Text,
-        Some(kind) => serde_json::from_value(kind.clone())
-            .ok()
-            .filter(|kind| *kind != AnswerType::Values)
-            .ok_or_else(|| format!("input `type` is {kind}: it must be text, number, boolean, choice or choices"))?,
+        Some(kind) => {
+            serde_json::from_value(kind.clone()).ok().filter(|kind| *kind != AnswerType::Values).ok_or_else(|| {
+                format!("input `type` is {kind}: it must be text, number, boolean, choice, choices or file")
+            })?
+        }
     };
     let choices = match given("choices") {
         None => Vec::new(),

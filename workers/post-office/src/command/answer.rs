@@ -6,6 +6,7 @@ use schemas::{
     agent::{AnswerType, QuestionAsked},
     catalogue::defaults,
     form,
+    value::is_safe_path,
 };
 
 /// Longest JSON text of values, in bytes.
@@ -64,6 +65,10 @@ fn plain(question: &QuestionAsked, answer: &Value) -> Result<Value, Fault> {
         AnswerType::Choices => {
             let wanted = || misfit(&format!("a list out of {}", question.choices.join(", ")));
             choices(&question.choices, answer).map(Value::from).ok_or_else(wanted)
+        }
+        AnswerType::File => {
+            let path = answer.as_str().filter(|path| is_safe_path(path));
+            path.map(Value::from).ok_or_else(|| misfit("the path of a file that was given"))
         }
         AnswerType::Values => Err(misfit("an object")),
     }

@@ -5,8 +5,8 @@ use super::answer;
 use crate::{mission::Mission, unread};
 use nats::log::{Log, ReadError};
 use schemas::{
-    Event, EventId, Fact, Fault,
-    agent::QuestionAsked,
+    Event, EventId, Fact, Fault, Value,
+    agent::{AnswerType, QuestionAsked},
     goal::{MAX_FILE, MAX_FILES, is_sha256},
     user,
     value::{Form, Ref, is_safe_path, media_type},
@@ -54,6 +54,9 @@ pub async fn check(mission: &Mission<'_>, status: Record, fact: Fact, said: &[Re
             let question = open_question(mission, given.question, said).await?;
             let answer = answer::normalise(&question, &given.answer)
                 .map_err(|faults| Refusal::of_faults("invalid_answer", faults))?;
+            if question.answer == AnswerType::File {
+                given_file(mission, &answer, said).await?;
+            }
             Ok(user::QuestionAnswered { answer, ..given }.into())
         }
         Fact::QuestionDismissed(given) => open_question(mission, given.question, said).await.map(|_| given.into()),
@@ -181,6 +184,18 @@ async fn file(mission: &Mission<'_>, added: user::FileAdded, said: &[Record]) ->
     let media_type =
         if added.file.media_type.is_empty() { media_type(&added.path).into() } else { added.file.media_type.clone() };
     Ok(user::FileAdded { file: Ref { form: Form::File, media_type, ..added.file }, path: added.path })
+}
+
+/// Is the answer a file that people gave the mission?
+async fn given_file(mission: &Mission<'_>, answer: &Value, said: &[Record]) -> Result<(), Refusal> {
+    let path = answer.as_str().unwrap_or_default();
+    let files = folder(mission, said).await?;
+    if files.contains_key(path) {
+        return Ok(());
+    }
+    let there = if files.is_empty() { "none was".into() } else { files.into_keys().collect::<Vec<_>>().join(", ") };
+    let message = format!("nobody gave the mission a file `{path}`; given: {there}. Say file.added first");
+    Err(Refusal::of_faults("invalid_answer", vec![Fault::new("/answer", message)]))
 }
 
 /// The sizes of the files that people gave the mission, by path.
