@@ -12,6 +12,8 @@ pub enum Model {
     },
     /// All that is known of one, as PROVIDER/NAME.
     Show { model: String },
+    /// Have one asked again that is left alone because it failed.
+    Reset { model: String },
     /// Ask one a short question.
     Test {
         /// PROVIDER/NAME, or a provider [default: the first that is on]

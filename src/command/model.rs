@@ -4,6 +4,7 @@ use crate::{
     cli::Model as Asked,
     config::Config,
     exit::{Code, Error},
+    home,
     progress::{clean, out, say},
 };
 use brain::model::{Model, Price};
@@ -12,11 +13,34 @@ use serde_json::{Value, json};
 pub async fn run(config: &Config, asked: Asked, json: bool) -> Result<Code, Error> {
     match asked {
         Asked::List { on } => {
-            for model in config.brain.models.all().filter(|model| !on || is_on(config, model)) {
-                match json {
-                    true => say(&shown(config, model)),
-                    false => out!("{}", line(config, model)),
+            let failing = failing(config).await;
+            let known = config.brain.models.all().filter(|model| !on || is_on(config, model));
+            let mut all: Vec<_> = known.map(|model| (model.to_string(), shown(config, model), line(config, model))).collect();
+            // Models of which nothing is known fail, too.
+            for failed in failing.iter().filter_map(|failed| failed["model"].as_str()) {
+                if !all.iter().any(|(name, _, _)| name == failed) {
+                    all.push((failed.into(), json!({"model": failed}), clean(failed)));
                 }
+            }
+            for (name, mut shown, line) in all {
+                let failed = failing.iter().find(|failed| failed["model"] == name.as_str());
+                match (json, failed) {
+                    (true, _) => {
+                        shown["failing"] = failed.cloned().unwrap_or_default();
+                        say(&shown);
+                    }
+                    (false, None) => out!("{line}"),
+                    (false, Some(failed)) => out!("{line}\n    {}", why(failed)),
+                }
+            }
+            Ok(Code::Completed)
+        }
+        Asked::Reset { model } => {
+            let home = home::find(config, &super::note(json)).await?;
+            let answer = home.client.order("model.reset", &json!({"model": model})).await?;
+            match json {
+                true => say(&answer),
+                false => out!("{} is asked again", clean(&model)),
             }
             Ok(Code::Completed)
         }
@@ -33,6 +57,22 @@ pub async fn run(config: &Config, asked: Asked, json: bool) -> Result<Code, Erro
             Ok(Code::Completed)
         }
         Asked::Test { model } => test(config, model.as_deref(), json).await,
+    }
+}
+
+/// The models that are left alone, as far as somebody runs who knows.
+async fn failing(config: &Config) -> Vec<Value> {
+    let Ok(home) = home::find(config, &|_| {}).await else { return Vec::new() };
+    let answer = home.client.read(&json!({"models": true})).await;
+    answer.ok().and_then(|mut answer| serde_json::from_value(answer["failing"].take()).ok()).unwrap_or_default()
+}
+
+/// Why a model is left alone, and until when.
+fn why(failed: &Value) -> String {
+    let reason = clean(failed["reason"].as_str().unwrap_or_default());
+    match failed["until"].as_str() {
+        Some(until) => format!("fails: {reason}, {} times; left alone until {}", failed["times"], clean(until)),
+        None => format!("fails: {reason}; `stage7 model reset {}`", clean(failed["model"].as_str().unwrap_or_default())),
     }
 }
 

@@ -4,6 +4,7 @@
 //! counts. So nobody plans with half a catalogue while a worker starts, and a verb that a worker
 //! no longer has disappears.
 
+pub mod health;
 pub mod market;
 pub mod setting;
 

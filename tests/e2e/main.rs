@@ -17,6 +17,7 @@ mod case;
 mod dead;
 mod develop;
 mod escape;
+mod fallback;
 mod fill;
 mod growth;
 mod import;

@@ -6,6 +6,7 @@ use crate::{
     model::{Model, Models, Work},
     provider::{Ask, Failure, Kind, Known, Provider, estimate},
     route::{Candidate, Measured, Need},
+    watch::Watch,
 };
 use nats::effect::Context;
 use schemas::{
@@ -96,11 +97,16 @@ fn own<'p>(provider: &'p Provider, models: &Models) -> Vec<Choice<'p>> {
 }
 
 /// What is known of each.
-pub fn candidates(choices: &[Choice<'_>], models: &Models, measured: &BTreeMap<String, Measured>) -> Vec<Candidate> {
+pub fn candidates(
+    choices: &[Choice<'_>],
+    models: &Models,
+    measured: &BTreeMap<String, Measured>,
+    watch: &Watch,
+) -> Vec<Candidate> {
     let candidate = |choice: &Choice<'_>| {
         let (provider, name) = (choice.provider.name(), choice.model.as_deref().unwrap_or("*"));
         let model = models.find(provider, name).cloned().unwrap_or_else(|| Model::unknown(provider, name));
-        Candidate { model, measured: measured.get(&choice.name()).copied().unwrap_or_default(), out: None }
+        Candidate { model, measured: measured.get(&choice.name()).copied().unwrap_or_default(), out: watch.out(&choice.name()).map(|(why, _)| why) }
     };
     choices.iter().map(candidate).collect()
 }
@@ -109,6 +115,7 @@ pub fn candidates(choices: &[Choice<'_>], models: &Models, measured: &BTreeMap<S
 pub struct Call<'a> {
     models: &'a Models,
     measured: &'a Mutex<BTreeMap<String, Measured>>,
+    watch: &'a Watch,
     request: &'a Event,
     asked: &'a LlmRequested,
     context: &'a Context,
@@ -131,6 +138,7 @@ impl<'a> Call<'a> {
     pub fn new(
         models: &'a Models,
         measured: &'a Mutex<BTreeMap<String, Measured>>,
+        watch: &'a Watch,
         request: &'a Event,
         asked: &'a LlmRequested,
         inputs: &Values,
@@ -140,7 +148,7 @@ impl<'a> Call<'a> {
         let filled = |message: &Message| Message { role: message.role, text: value::fill(&message.text, inputs) };
         let wish = Wish::new(asked.schema.as_ref()).map_err(|message| Fault { class: Class::InvalidInput, message })?;
         let messages = asked.messages.iter().map(filled).collect();
-        Ok(Self { models, measured, request, asked, context, spent, wish, messages, tries: 0 })
+        Ok(Self { models, measured, watch, request, asked, context, spent, wish, messages, tries: 0 })
     }
 
     /// What the call needs, as far as it can be known before.
@@ -203,6 +211,7 @@ impl<'a> Call<'a> {
         };
         let named = self.context.stop.run_until_cancelled(provider.model(choice.model.as_deref())).await;
         let model = named.unwrap_or_else(|| Err(Failure::new(Kind::Cancelled, "called off"))).map_err(gone)?;
+        let _probe = self.watch.probe(&choice.name());
         let mut messages = self.messages.clone();
         let mut faults = Vec::new();
         for _ in 0..ROUNDS {
@@ -210,6 +219,7 @@ impl<'a> Call<'a> {
             match reply {
                 Err(failure) => {
                     self.measure(choice, None, failure.kind == Kind::Cancelled);
+                    self.watch.failed(&choice.name(), failure.kind);
                     self.tried(provider, &model, failure.usage, begun, failure.message.clone()).await;
                     return Err(gone(failure));
                 }
@@ -217,6 +227,7 @@ impl<'a> Call<'a> {
                     Ok(answer) => {
                         let ms = begun.elapsed().as_millis() as f64;
                         self.measure(choice, Some(ms / usage.output.max(1) as f64), true);
+                        self.watch.answered(&choice.name());
                         self.spend(provider, &model, usage);
                         return Ok(Given { provider: provider.name().into(), model, answer, routing: None });
                     }

@@ -8,6 +8,7 @@ use crate::{
     offline,
     provider::Provider,
     route::{self, Candidate, Measured},
+    watch::Watch,
 };
 use async_trait::async_trait;
 use nats::effect::{Answer, Context, Effect};
@@ -34,6 +35,7 @@ pub struct Brain {
     /// How each did lately; a new instance begins without prejudice.
     measured: Mutex<BTreeMap<String, Measured>>,
     last: Mutex<BTreeMap<MissionId, String>>,
+    watch: Watch,
     parallel: usize,
 }
 
@@ -68,10 +70,10 @@ pub(crate) struct Given {
 impl Brain {
     /// # Errors
     /// A sentence, when a provider's settings do not make one.
-    pub fn new(config: &Config) -> Result<Self, String> {
+    pub fn new(config: &Config, watch: Watch) -> Result<Self, String> {
         let providers = config.providers.iter().map(Provider::new).collect::<Result<_, _>>()?;
         let (measured, last) = Default::default();
-        Ok(Self { providers, models: config.models.clone(), measured, last, parallel: config.parallel })
+        Ok(Self { providers, models: config.models.clone(), measured, last, watch, parallel: config.parallel })
     }
 
     async fn call(
@@ -87,12 +89,19 @@ impl Brain {
             return Ok(offline_answer(request, asked, &inputs, context).await?);
         }
         let choices = call::choices(&self.providers, &self.models, model)?;
-        let call = Call::new(&self.models, &self.measured, request, asked, &inputs, context, spent)?;
+        let call = Call::new(&self.models, &self.measured, &self.watch, request, asked, &inputs, context, spent)?;
         if choices.len() < 2 {
             return call.through(&choices).await.map_err(|fault| (fault, None));
         }
         let last = self.last().get(&request.mission).cloned();
-        let routing = route::choose(&call.need(last), &self.candidates(&choices));
+        let mut candidates = self.candidates(&choices);
+        let mut routing = route::choose(&call.need(last.clone()), &candidates);
+        if routing.ranked.is_empty() {
+            // Nobody else is left: those are asked all the same that may be well again.
+            let passes = |candidate: &&mut Candidate| self.watch.out(&candidate.model.to_string()).is_none_or(|(_, passes)| passes);
+            candidates.iter_mut().filter(passes).for_each(|candidate| candidate.out = None);
+            routing = route::choose(&call.need(last), &candidates);
+        }
         let named = |ranked: &Ranked| choices.iter().find(|choice| choice.name() == ranked.model).cloned();
         let best: Vec<_> = routing.ranked.iter().filter_map(named).collect();
         if best.is_empty() {
@@ -114,7 +123,7 @@ impl Brain {
 
     fn candidates(&self, choices: &[Choice<'_>]) -> Vec<Candidate> {
         let measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
-        call::candidates(choices, &self.models, &measured)
+        call::candidates(choices, &self.models, &measured, &self.watch)
     }
 
     fn last(&self) -> MutexGuard<'_, BTreeMap<MissionId, String>> {

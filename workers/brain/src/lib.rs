@@ -1,7 +1,9 @@
 //! The brain: model calls.
 //!
-//! Consumes: `llm.requested` of any requester (group `llm-calls`). \
-//! Emits: `brain.llm.tried`, and as answers `brain.llm.completed`, `brain.llm.failed`. \
+//! Consumes: `llm.requested` of any requester (group `llm-calls`); which models fail
+//! (`stage7.registry.*.model.>`). \
+//! Emits: `brain.llm.tried`, and as answers `brain.llm.completed`, `brain.llm.failed`; in the registry
+//! `model.failed` and `model.recovered`. \
 //! Decides: nothing; which model is asked follows from the request and the providers that are on. \
 //! Effects: HTTP to model providers; live tokens on `stage7.live.{tenant}.{mission}.llm.{call}`. \
 //! Repeats: a call whose answer is not in the log is made again after a crash. \
@@ -17,6 +19,7 @@ mod effect;
 pub mod provider;
 pub mod route;
 mod trial;
+mod watch;
 
 pub use config::{Config, Key, ProviderConfig};
 pub use effect::Brain;
@@ -26,6 +29,7 @@ pub use trial::{Tried, try_out};
 use nats::{jetstream::JetStream, log::ReadError};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+use watch::Watch;
 
 /// The model that is none, and the provider of it.
 pub const OFFLINE: &str = "offline";
@@ -49,6 +53,7 @@ pub async fn run(
     worker_version: String,
     stop: CancellationToken,
 ) -> Result<(), Error> {
-    let brain = Brain::new(config).map_err(Error::Settings)?;
+    let watch = Watch::start(log.clone(), stop.clone()).await?;
+    let brain = Brain::new(config, watch).map_err(Error::Settings)?;
     Ok(nats::effect::run(Arc::new(log), Arc::new(brain), worker_version, stop).await?)
 }

@@ -4,7 +4,7 @@
 //! Consumes: requests on `stage7.submit|user|command|read|put|get.{tenant}…`; any number of instances share
 //! them. \
 //! Emits: `user` words of missions, and of the registry (plugins and their settings, their publishers'
-//! keys); sealed secrets; goals on `stage7.goal.{tenant}`. \
+//! keys, models that may be asked again); sealed secrets; goals on `stage7.goal.{tenant}`. \
 //! Decides: whether a request is well formed and makes sense now; nothing about a mission. \
 //! Effects: files in and out of `ARTIFACTS`; lists, searches, archiving and imports are asked of the
 //! librarian. \
@@ -15,6 +15,7 @@ mod command;
 mod file;
 mod market;
 mod mission;
+mod model;
 mod query;
 mod read;
 mod secret;
@@ -93,6 +94,11 @@ impl Door {
             }
             ["command", whose, noun @ ("plugin" | "key"), verb] => {
                 market::order(self, &tenant(whose)?, &format!("{noun}.{verb}"), &request.payload).await.map(json)
+            }
+            ["command", whose, "model", what] => {
+                // Models are for all tenants, and so is who may be asked.
+                tenant(whose)?;
+                model::order(self, what, &request.payload).await.map(json)
             }
             ["command", whose, "secret", what] => {
                 secret::order(self, &tenant(whose)?, what, &request.payload).await.map(json)

@@ -6,7 +6,7 @@ mod state;
 
 pub use shelf::Shelf;
 
-use crate::{Door, mission::Mission, mission_id, query, secret};
+use crate::{Door, mission::Mission, mission_id, model, query, secret};
 use bytes::Bytes;
 use schemas::{Tenant, Value};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -47,6 +47,13 @@ struct Plugin {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Models {
+    #[expect(dead_code, reason = "it only tells the forms apart")]
+    models: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Secrets {
     #[expect(dead_code, reason = "it only tells the forms apart")]
     secrets: bool,
@@ -67,7 +74,7 @@ pub struct GoalName {
 }
 
 const FORMS: &str = "{\"mission\", \"after\"?, \"limit\"?}, {\"mission\", \"state\": true, \"at\"?}, {\"list\": {…}}, {\"search\": {…}}, \
-    {\"dead\": {…}}, {\"record\": {\"seq\"}}, {\"plugins\": true}, {\"plugin\": \"VERB\"}, {\"secrets\": true} or {\"refused\": {\"source\", \"id\"}}";
+    {\"dead\": {…}}, {\"record\": {\"seq\"}}, {\"plugins\": true}, {\"plugin\": \"VERB\"}, {\"secrets\": true}, {\"models\": true} or {\"refused\": {\"source\", \"id\"}}";
 
 /// Answers a question of a tenant about what is its own.
 pub async fn read(door: &Door, tenant: &Tenant, body: &Bytes) -> Result<Value, Refusal> {
@@ -91,6 +98,9 @@ pub async fn read(door: &Door, tenant: &Tenant, body: &Bytes) -> Result<Value, R
         query::plugins(door).await
     } else if has("plugin") {
         query::plugin(door, tenant, &form::<Plugin>(asked)?.plugin).await
+    } else if has("models") {
+        form::<Models>(asked)?;
+        model::list(&door.log).await
     } else if has("secrets") {
         form::<Secrets>(asked)?;
         secret::list(&door.log, tenant).await

@@ -16,6 +16,7 @@ use streams::{
     record::Record,
     registry::{
         self, LISTED, Listed, REGISTERED,
+        health::{self, Failed},
         market::{self, Added, Pinned, Trusted},
         setting::{CHOSEN, Chosen},
     },
@@ -233,6 +234,18 @@ fn others() -> Vec<(&'static str, Value)> {
                 &json!(Announced { key: "XA…".into() }),
             ),
         ),
+        (
+            health::FAILED,
+            event(
+                health::FAILED,
+                &ce_type(health::FAILED),
+                "A model failed: why, how often, and until when it is left alone.",
+                "Failed",
+                &json!(Failed { reason: "overloaded".into(), times: 1, until: Some(Time(1_772_442_964_250)) }),
+            ),
+        ),
+        (health::RECOVERED, about(health::RECOVERED, "A model answers again.")),
+        (health::RESET, about(health::RESET, "What is said of a model's failures counts no more.")),
         (
             KEPT,
             event(

@@ -191,6 +191,15 @@ fn ours() -> Vec<(&'static str, Value)> {
                 &["for", "since"],
             ),
         ),
+        (
+            "Failed",
+            object(
+                "A model's failure.",
+                json!({"reason": text(), "times": {"type": "integer", "minimum": 1},
+                    "until": {"type": "string", "description": "Absent: until a person resets it, or a brain starts anew."}}),
+                &["reason", "times"],
+            ),
+        ),
         ("Pinned", object("The version that new missions get.", json!({"version": text()}), &[])),
         ("Nothing", object("The subject says it all.", json!({}), &[])),
         ("Listed", object("All verbs of one writer; only what is on its last list counts.", verbs, &["verbs"])),

@@ -1,0 +1,180 @@
+//! What all brains know of models that fail, and who may try one again.
+
+use crate::provider::Kind;
+use futures::StreamExt;
+use nats::{
+    jetstream::JetStream,
+    log::{Log, ReadError},
+    registry,
+};
+use schemas::{Time, Writer};
+use serde_json::json;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use streams::registry::health::{FAILED, Failed, Health, RECOVERED, WORDS, Wait, key};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+/// Between two tries of what the log did not answer.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The models that fail. Words of other instances are heeded as they come.
+#[derive(Clone)]
+pub struct Watch {
+    log: JetStream,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    health: Health,
+    /// How far each of [`WORDS`] was read.
+    after: [u64; WORDS.len()],
+    /// Models that are being tried again by this instance.
+    probed: BTreeSet<String>,
+}
+
+/// The right to try a model again; others wait until it is dropped.
+pub struct Probe {
+    watch: Watch,
+    model: Option<String>,
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        if let Some(model) = &self.model {
+            self.watch.known().probed.remove(model);
+        }
+    }
+}
+
+impl Watch {
+    /// Reads what was said, and listens until `stop`. A new brain may have other keys: what was refused for
+    /// good is tried again.
+    ///
+    /// # Errors
+    /// The log can't be read.
+    pub async fn start(log: JetStream, stop: CancellationToken) -> Result<Self, ReadError> {
+        let watch = Self { log: log.clone(), known: Arc::default() };
+        // Listened to before it is read: nothing falls between.
+        let mut heard = futures::stream::SelectAll::new();
+        for word in WORDS {
+            heard.push(log.overhear(word).await?);
+        }
+        watch.refresh().await?;
+        let refused: Vec<String> = {
+            let known = watch.known();
+            let lasting = known.health.all().filter(|(_, failed)| failed.until.is_none());
+            lasting.map(|(model, _)| model.to_string()).collect()
+        };
+        refused.into_iter().for_each(|model| watch.say(RECOVERED, model, json!({})));
+        let listening = watch.clone();
+        let listen = async move {
+            while heard.next().await.is_some() {
+                while let Err(error) = listening.refresh().await {
+                    tracing::warn!(%error, "what was said about models can't be read: trying again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        };
+        tokio::spawn(stop.run_until_cancelled_owned(listen).in_current_span());
+        Ok(watch)
+    }
+
+    async fn refresh(&self) -> Result<(), ReadError> {
+        let after = self.known().after;
+        let mut words = Vec::new();
+        for (filter, after) in WORDS.iter().zip(after) {
+            words.extend(self.log.load_from("REGISTRY", filter, after).await?);
+        }
+        // Each writer's were read apart: what came last counts.
+        words.sort_by_key(|word| word.seq);
+        let mut known = self.known();
+        let Known { health, after, .. } = &mut *known;
+        for word in &words {
+            let nth = WORDS.iter().position(|filter| word.subject.starts_with(filter.trim_end_matches('>')));
+            if let Some(after) = nth.map(|nth| &mut after[nth])
+                && word.seq > *after
+            {
+                health.evolve(word);
+                *after = word.seq;
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why a model is not to be asked now, and whether that passes by itself.
+    pub fn out(&self, model: &str) -> Option<(String, bool)> {
+        let known = self.known();
+        let Failed { reason, times, until } = known.health.of(model)?;
+        match until {
+            None => Some((format!("{reason}; `stage7 model reset {model}` has it asked again"), false)),
+            Some(until) if *until > self.log.now() => {
+                Some((format!("{reason}, {times} times; left alone until {until}"), true))
+            }
+            Some(_) if known.probed.contains(model) => Some((format!("{reason}; it is being tried again"), true)),
+            Some(_) => None,
+        }
+    }
+
+    /// Before a model is asked: one that failed is tried by one call at a time.
+    pub fn probe(&self, model: &str) -> Probe {
+        let mut known = self.known();
+        let is_probe = known.health.of(model).is_some() && known.probed.insert(model.to_string());
+        Probe { watch: self.clone(), model: is_probe.then(|| model.to_string()) }
+    }
+
+    /// A model failed: how long it is to be left alone, for all brains.
+    pub fn failed(&self, model: &str, kind: Kind) {
+        let wait = match kind {
+            Kind::RateLimited(Some(after)) | Kind::Overloaded(Some(after)) => Wait::For(after),
+            Kind::RateLimited(None) | Kind::Overloaded(None) | Kind::TimedOut | Kind::Unreachable | Kind::Garbled => {
+                Wait::Grow
+            }
+            Kind::Unauthorized | Kind::NoQuota | Kind::Unknown => Wait::Reset,
+            // It is the call's own fault.
+            Kind::TooLong | Kind::Rejected | Kind::Filtered | Kind::CutOff | Kind::Cancelled => return,
+        };
+        let failed = {
+            let mut known = self.known();
+            let Some(failed) = known.health.failed(model, kind.as_str(), wait, self.log.now()) else { return };
+            known.health.note(model, failed.clone());
+            failed
+        };
+        self.say(FAILED, model.into(), json!(failed));
+    }
+
+    /// A model answered.
+    pub fn answered(&self, model: &str) {
+        let was_out = self.known().health.forget(model);
+        if was_out {
+            self.say(RECOVERED, model.into(), json!({}));
+        }
+    }
+
+    /// For all brains; the call that it came of goes on meanwhile.
+    fn say(&self, kind: &'static str, model: String, data: serde_json::Value) {
+        let log = self.log.clone();
+        let say = async move {
+            if let Err(error) = registry::say(&log, Writer::Brain, kind, Some(&key(&model)), &data).await {
+                tracing::warn!(model, %error, "the other brains do not hear of a model");
+            }
+        };
+        tokio::spawn(say.in_current_span());
+    }
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let out: Vec<(String, Option<Time>)> =
+            self.known().health.all().map(|(model, failed)| (model.to_string(), failed.until)).collect();
+        f.debug_tuple("Watch").field(&out).finish()
+    }
+}
