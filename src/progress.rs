@@ -269,6 +269,7 @@ pub fn asked(question: &Question) -> String {
         T::Boolean => " (yes or no)".into(),
         T::Choice => format!(" (one of: {})", choices()),
         T::Choices => format!(" (any of: {}; as a JSON list)", choices()),
+        T::File => " (a file: @PATH)".into(),
         T::Values => {
             let fields = question.schema.as_ref().map(form::fields).filter(|fields| !fields.is_empty());
             format!(" (a JSON object{})", fields.map(|fields| format!(" with {fields}")).unwrap_or_default())

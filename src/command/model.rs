@@ -15,7 +15,8 @@ pub async fn run(config: &Config, asked: Asked, json: bool) -> Result<Code, Erro
         Asked::List { on } => {
             let failing = failing(config).await;
             let known = config.brain.models.all().filter(|model| !on || is_on(config, model));
-            let mut all: Vec<_> = known.map(|model| (model.to_string(), shown(config, model), line(config, model))).collect();
+            let mut all: Vec<_> =
+                known.map(|model| (model.to_string(), shown(config, model), line(config, model))).collect();
             // Models of which nothing is known fail, too.
             for failed in failing.iter().filter_map(|failed| failed["model"].as_str()) {
                 if !all.iter().any(|(name, _, _)| name == failed) {
@@ -72,7 +73,9 @@ fn why(failed: &Value) -> String {
     let reason = clean(failed["reason"].as_str().unwrap_or_default());
     match failed["until"].as_str() {
         Some(until) => format!("fails: {reason}, {} times; left alone until {}", failed["times"], clean(until)),
-        None => format!("fails: {reason}; `stage7 model reset {}`", clean(failed["model"].as_str().unwrap_or_default())),
+        None => {
+            format!("fails: {reason}; `stage7 model reset {}`", clean(failed["model"].as_str().unwrap_or_default()))
+        }
     }
 }
 

@@ -76,7 +76,8 @@ fn missions_complete_beside_providers_that_fail_and_those_are_left_alone() {
     }
     assert!(calls + tried <= calls * 12 / 10 + 2 * AT_ONCE, "{tried} tries too many");
     let failing = stage7.cli(&["model", "list", "--on", "--json"]).code(0).lines();
-    let failing: Vec<_> = failing.iter().filter(|model| !model["failing"].is_null()).map(|m| &m["failing"]["model"]).collect();
+    let failing: Vec<_> =
+        failing.iter().filter(|model| !model["failing"].is_null()).map(|m| &m["failing"]["model"]).collect();
     assert_eq!(failing, ["anthropic/m", "openai/m"]);
 
     // A person knows better: it is asked at once.
@@ -84,10 +85,14 @@ fn missions_complete_beside_providers_that_fail_and_those_are_left_alone() {
     let before = first.count("m");
     stage7.cli(&["model", "reset", "openai/m"]).code(0);
     assert!(stage7.cli(&["model", "reset", "openai/x"]).code(2).stderr.contains("does not fail"));
-    eventually("openai is asked again", || stage7.logs(), || {
-        stage7.cli(&["plugin", "run", "THINK", "--input", r#"{"prompt": "And now?"}"#, "--json"]).code(0);
-        (first.count("m") > before).then_some(())
-    });
+    eventually(
+        "openai is asked again",
+        || stage7.logs(),
+        || {
+            stage7.cli(&["plugin", "run", "THINK", "--input", r#"{"prompt": "And now?"}"#, "--json"]).code(0);
+            (first.count("m") > before).then_some(())
+        },
+    );
 }
 
 #[test]
@@ -108,10 +113,14 @@ fn a_provider_that_says_for_how_long_is_used_again_after_it() {
     assert_eq!(first.count("m"), 1, "then the other one answered");
     well.store(true, Ordering::Relaxed);
     let again = std::time::Instant::now();
-    eventually("it is asked again", || stage7.logs(), || {
-        think();
-        (first.count("m") > 1).then_some(())
-    });
+    eventually(
+        "it is asked again",
+        || stage7.logs(),
+        || {
+            think();
+            (first.count("m") > 1).then_some(())
+        },
+    );
     println!("asked again after {:?}", again.elapsed());
     // One call answered: it is one among others again.
     let listed = stage7.until_shown_all(&["model", "list", "--on", "--json"], |models| {

@@ -115,7 +115,11 @@ impl Stage7 {
     /// What a command lists, once it is so.
     #[track_caller]
     pub fn until_shown_all(&self, args: &[&str], holds: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        eventually(&format!("{args:?}"), || self.logs(), || Some(self.cli(args).code(0).lines()).filter(|all| holds(all)))
+        eventually(
+            &format!("{args:?}"),
+            || self.logs(),
+            || Some(self.cli(args).code(0).lines()).filter(|all| holds(all)),
+        )
     }
 
     /// The mission once it is so.

@@ -4,7 +4,7 @@ use crate::{
     answer::{self, Wish},
     effect::{Fault, Given, Spent, begin},
     model::{Model, Models, Work},
-    provider::{Ask, Failure, Kind, Known, Provider, estimate},
+    provider::{self, Ask, Failure, Kind, Provider, estimate},
     route::{Candidate, Measured, Need},
     watch::Watch,
 };
@@ -55,7 +55,7 @@ impl Choice<'_> {
 /// There is none.
 pub fn choices<'p>(providers: &'p [Provider], models: &Models, asked: Option<&str>) -> Result<Vec<Choice<'p>>, Fault> {
     let on = |name: &str| providers.iter().find(|provider| provider.name() == name);
-    let off = |known: &Known| format!("{} is not on. Set {}", known.title, known.variable());
+    let off = |known: &provider::Known| format!("{} is not on. Set {}", known.title, known.variable());
     let Some(asked) = asked else {
         return Ok(providers.iter().flat_map(|provider| own(provider, models)).collect());
     };
@@ -64,10 +64,10 @@ pub fn choices<'p>(providers: &'p [Provider], models: &Models, asked: Option<&st
         message: format!("the model `{asked}` cannot be asked: {what}"),
     };
     // A provider's name alone: one of its own.
-    if let Some(known) = Known::find(asked) {
+    if let Some(known) = provider::Known::find(asked) {
         return on(known.name).map(|provider| own(provider, models)).ok_or_else(|| refuse(off(known)));
     }
-    let named = asked.split_once('/').and_then(|(name, model)| Some((Known::find(name)?, model)));
+    let named = asked.split_once('/').and_then(|(name, model)| Some((provider::Known::find(name)?, model)));
     let (provider, model) = match named {
         Some((known, model)) => match (on(known.name), on("openrouter")) {
             (Some(provider), _) => (provider, model),
@@ -96,26 +96,31 @@ fn own<'p>(provider: &'p Provider, models: &Models) -> Vec<Choice<'p>> {
     if provider.is_own_address() && !known.is_empty() { known } else { vec![choice(None)] }
 }
 
-/// What is known of each.
-pub fn candidates(
-    choices: &[Choice<'_>],
-    models: &Models,
-    measured: &BTreeMap<String, Measured>,
-    watch: &Watch,
-) -> Vec<Candidate> {
-    let candidate = |choice: &Choice<'_>| {
-        let (provider, name) = (choice.provider.name(), choice.model.as_deref().unwrap_or("*"));
-        let model = models.find(provider, name).cloned().unwrap_or_else(|| Model::unknown(provider, name));
-        Candidate { model, measured: measured.get(&choice.name()).copied().unwrap_or_default(), out: watch.out(&choice.name()).map(|(why, _)| why) }
-    };
-    choices.iter().map(candidate).collect()
+/// What is known of models: from data, from their last calls, from all brains.
+pub struct Known {
+    pub models: Models,
+    /// By name; a new instance begins without prejudice.
+    pub measured: Mutex<BTreeMap<String, Measured>>,
+    pub watch: Watch,
+}
+
+impl Known {
+    /// What is known of each.
+    pub fn candidates(&self, choices: &[Choice<'_>]) -> Vec<Candidate> {
+        let measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+        let candidate = |choice: &Choice<'_>| {
+            let (provider, name) = (choice.provider.name(), choice.model.as_deref().unwrap_or("*"));
+            let model = self.models.find(provider, name).cloned().unwrap_or_else(|| Model::unknown(provider, name));
+            let measured = measured.get(&choice.name()).copied().unwrap_or_default();
+            Candidate { model, measured, out: self.watch.out(&choice.name()).map(|(why, _)| why) }
+        };
+        choices.iter().map(candidate).collect()
+    }
 }
 
 /// A call on its way.
 pub struct Call<'a> {
-    models: &'a Models,
-    measured: &'a Mutex<BTreeMap<String, Measured>>,
-    watch: &'a Watch,
+    known: &'a Known,
     request: &'a Event,
     asked: &'a LlmRequested,
     context: &'a Context,
@@ -136,9 +141,7 @@ impl<'a> Call<'a> {
     /// # Errors
     /// The wanted schema is none.
     pub fn new(
-        models: &'a Models,
-        measured: &'a Mutex<BTreeMap<String, Measured>>,
-        watch: &'a Watch,
+        known: &'a Known,
         request: &'a Event,
         asked: &'a LlmRequested,
         inputs: &Values,
@@ -148,7 +151,7 @@ impl<'a> Call<'a> {
         let filled = |message: &Message| Message { role: message.role, text: value::fill(&message.text, inputs) };
         let wish = Wish::new(asked.schema.as_ref()).map_err(|message| Fault { class: Class::InvalidInput, message })?;
         let messages = asked.messages.iter().map(filled).collect();
-        Ok(Self { models, measured, watch, request, asked, context, spent, wish, messages, tries: 0 })
+        Ok(Self { known, request, asked, context, spent, wish, messages, tries: 0 })
     }
 
     /// What the call needs, as far as it can be known before.
@@ -211,7 +214,7 @@ impl<'a> Call<'a> {
         };
         let named = self.context.stop.run_until_cancelled(provider.model(choice.model.as_deref())).await;
         let model = named.unwrap_or_else(|| Err(Failure::new(Kind::Cancelled, "called off"))).map_err(gone)?;
-        let _probe = self.watch.probe(&choice.name());
+        let _probe = self.known.watch.probe(&choice.name());
         let mut messages = self.messages.clone();
         let mut faults = Vec::new();
         for _ in 0..ROUNDS {
@@ -219,7 +222,7 @@ impl<'a> Call<'a> {
             match reply {
                 Err(failure) => {
                     self.measure(choice, None, failure.kind == Kind::Cancelled);
-                    self.watch.failed(&choice.name(), failure.kind);
+                    self.known.watch.failed(&choice.name(), failure.kind);
                     self.tried(provider, &model, failure.usage, begun, failure.message.clone()).await;
                     return Err(gone(failure));
                 }
@@ -227,7 +230,7 @@ impl<'a> Call<'a> {
                     Ok(answer) => {
                         let ms = begun.elapsed().as_millis() as f64;
                         self.measure(choice, Some(ms / usage.output.max(1) as f64), true);
-                        self.watch.answered(&choice.name());
+                        self.known.watch.answered(&choice.name());
                         self.spend(provider, &model, usage);
                         return Ok(Given { provider: provider.name().into(), model, answer, routing: None });
                     }
@@ -246,7 +249,7 @@ impl<'a> Call<'a> {
     }
 
     fn measure(&self, choice: &Choice<'_>, pace: Option<f64>, went_well: bool) {
-        let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut measured = self.known.measured.lock().unwrap_or_else(PoisonError::into_inner);
         measured.entry(choice.name()).or_default().add(pace, went_well);
     }
 
@@ -263,7 +266,7 @@ impl<'a> Call<'a> {
 
     /// Adds what a try took; gives what it cost, as far as the model's price is known.
     fn spend(&mut self, provider: &Provider, model: &str, usage: Usage) -> f64 {
-        let cost = self.models.find(provider.name(), model).and_then(|model| model.cost(&usage)).unwrap_or(0.0);
+        let cost = self.known.models.find(provider.name(), model).and_then(|model| model.cost(&usage)).unwrap_or(0.0);
         let Spent { usage: all, cost_usd } = &mut *self.spent;
         all.input += usage.input;
         all.output += usage.output;
@@ -307,7 +310,7 @@ mod tests {
 
     fn providers(names: &[&str]) -> Vec<Provider> {
         let provider = |name: &&str| {
-            let config = ProviderConfig::new(Known::find(name).expect("known"));
+            let config = ProviderConfig::new(provider::Known::find(name).expect("known"));
             let url = Some("http://127.0.0.1:1/v1".to_string());
             Provider::new(&ProviderConfig { key: Some(Key::new("k")), url, ..config }).expect("a provider")
         };

@@ -2,12 +2,11 @@
 //! see that the answer is what was wanted.
 
 use crate::{
-    call::{self, Call, Choice},
+    call::{self, Call, Known},
     config::Config,
-    model::Models,
     offline,
     provider::Provider,
-    route::{self, Candidate, Measured},
+    route::{self, Candidate},
     watch::Watch,
 };
 use async_trait::async_trait;
@@ -31,11 +30,8 @@ const MISSIONS: usize = 10_000;
 pub struct Brain {
     /// Those that are on; the first is asked where nobody names another.
     providers: Vec<Provider>,
-    models: Models,
-    /// How each did lately; a new instance begins without prejudice.
-    measured: Mutex<BTreeMap<String, Measured>>,
+    known: Known,
     last: Mutex<BTreeMap<MissionId, String>>,
-    watch: Watch,
     parallel: usize,
 }
 
@@ -72,8 +68,8 @@ impl Brain {
     /// A sentence, when a provider's settings do not make one.
     pub fn new(config: &Config, watch: Watch) -> Result<Self, String> {
         let providers = config.providers.iter().map(Provider::new).collect::<Result<_, _>>()?;
-        let (measured, last) = Default::default();
-        Ok(Self { providers, models: config.models.clone(), measured, last, watch, parallel: config.parallel })
+        let known = Known { models: config.models.clone(), measured: Mutex::default(), watch };
+        Ok(Self { providers, known, last: Mutex::default(), parallel: config.parallel })
     }
 
     async fn call(
@@ -88,17 +84,19 @@ impl Brain {
         if model == Some(crate::OFFLINE) || model.is_none() && self.providers.is_empty() {
             return Ok(offline_answer(request, asked, &inputs, context).await?);
         }
-        let choices = call::choices(&self.providers, &self.models, model)?;
-        let call = Call::new(&self.models, &self.measured, &self.watch, request, asked, &inputs, context, spent)?;
+        let choices = call::choices(&self.providers, &self.known.models, model)?;
+        let call = Call::new(&self.known, request, asked, &inputs, context, spent)?;
         if choices.len() < 2 {
             return call.through(&choices).await.map_err(|fault| (fault, None));
         }
         let last = self.last().get(&request.mission).cloned();
-        let mut candidates = self.candidates(&choices);
+        let mut candidates = self.known.candidates(&choices);
         let mut routing = route::choose(&call.need(last.clone()), &candidates);
         if routing.ranked.is_empty() {
             // Nobody else is left: those are asked all the same that may be well again.
-            let passes = |candidate: &&mut Candidate| self.watch.out(&candidate.model.to_string()).is_none_or(|(_, passes)| passes);
+            let passes = |candidate: &&mut Candidate| {
+                self.known.watch.out(&candidate.model.to_string()).is_none_or(|(_, passes)| passes)
+            };
             candidates.iter_mut().filter(passes).for_each(|candidate| candidate.out = None);
             routing = route::choose(&call.need(last), &candidates);
         }
@@ -119,11 +117,6 @@ impl Brain {
             }
             Err(fault) => Err((fault, Some(routing))),
         }
-    }
-
-    fn candidates(&self, choices: &[Choice<'_>]) -> Vec<Candidate> {
-        let measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
-        call::candidates(choices, &self.models, &measured, &self.watch)
     }
 
     fn last(&self) -> MutexGuard<'_, BTreeMap<MissionId, String>> {
