@@ -93,6 +93,12 @@ impl Health {
     }
 }
 
+/// The model that a person has reset by this word.
+pub fn reset(record: &Record) -> Option<String> {
+    let (writer, kind, key) = parse(&record.subject)?;
+    (writer == Writer::User && kind == RESET).then(|| key.map(decode_header)).flatten()
+}
+
 /// For how long a model is to be left alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {

@@ -105,6 +105,10 @@ pub struct Known {
 }
 
 impl Known {
+    fn forget(&self, choice: &Choice<'_>) {
+        self.measured.lock().unwrap_or_else(PoisonError::into_inner).remove(&choice.name());
+    }
+
     /// What is known of each.
     pub fn candidates(&self, choices: &[Choice<'_>]) -> Vec<Candidate> {
         let measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,7 +116,8 @@ impl Known {
             let (provider, name) = (choice.provider.name(), choice.model.as_deref().unwrap_or("*"));
             let model = self.models.find(provider, name).cloned().unwrap_or_else(|| Model::unknown(provider, name));
             let measured = measured.get(&choice.name()).copied().unwrap_or_default();
-            Candidate { model, measured, out: self.watch.out(&choice.name()).map(|(why, _)| why) }
+            let out = self.watch.out(&choice.name()).map(|(why, _)| why);
+            Candidate { model, measured, out, is_due: self.watch.is_due(&choice.name()) }
         };
         choices.iter().map(candidate).collect()
     }
@@ -229,8 +234,11 @@ impl<'a> Call<'a> {
                 Ok((text, usage)) => match self.wish.check(&text) {
                     Ok(answer) => {
                         let ms = begun.elapsed().as_millis() as f64;
+                        if self.known.watch.answered(&choice.name()) {
+                            // One among others again.
+                            self.known.forget(choice);
+                        }
                         self.measure(choice, Some(ms / usage.output.max(1) as f64), true);
-                        self.known.watch.answered(&choice.name());
                         self.spend(provider, &model, usage);
                         return Ok(Given { provider: provider.name().into(), model, answer, routing: None });
                     }

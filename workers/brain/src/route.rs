@@ -28,6 +28,8 @@ pub struct Candidate {
     pub measured: Measured,
     /// Why it is not to be asked now.
     pub out: Option<String>,
+    /// It failed, was left alone, and may be well again: the next call tries.
+    pub is_due: bool,
 }
 
 /// How a model did lately.
@@ -51,6 +53,8 @@ impl Default for Measured {
 const NEWEST: f64 = 0.1;
 /// What counts of a model that always failed, so that it is not forgotten.
 const LEAST: f64 = 0.01;
+/// What puts one first that is to be tried again.
+const DUE: f64 = 10.0;
 /// Of what is not known.
 const UNKNOWN: f64 = 0.5;
 
@@ -153,7 +157,11 @@ fn rank(need: &Need, candidate: &Candidate, cheapest: Option<f64>, fastest: Opti
         reasons.push(format!("about ${cost:.4}"));
     }
     // Rounded, so that equals are equal on every machine.
-    let score = (base * factor * 1e6).round() / 1e6;
+    let mut score = (base * factor * 1e6).round() / 1e6;
+    if candidate.is_due {
+        reasons.push("failed before, and is tried again".into());
+        score += DUE;
+    }
     Ranked { model: model.to_string(), score, reasons }
 }
 
@@ -170,7 +178,7 @@ mod tests {
         let [speed, accuracy, creativity] = scores;
         let prices = price.map(|price| Price { up_to: None, input: price, output: price * 4.0 }).into_iter().collect();
         let model = Model { prices, scores: Scores { speed, accuracy, creativity }, ..Model::unknown("openai", name) };
-        Candidate { model, measured: Measured::default(), out: None }
+        Candidate { model, measured: Measured::default(), out: None, is_due: false }
     }
 
     fn table() -> Vec<Candidate> {
@@ -240,6 +248,17 @@ mod tests {
         assert!(big.reasons.contains(&"12 % of its last calls went well".to_string()), "{big:?}");
         (0..20).for_each(|_| all[0].measured.add(None, true));
         assert_eq!(first(&choose(&need(Some(Optimize::Accuracy)), &all)), "big");
+    }
+
+    #[test]
+    fn one_that_failed_and_may_be_well_again_is_tried_first() {
+        let mut all = table();
+        all[3].is_due = true;
+        let routing = choose(&need(Some(Optimize::Cost)), &all);
+        assert_eq!(first(&routing), "riddle");
+        assert!(routing.ranked[0].reasons.contains(&"failed before, and is tried again".to_string()));
+        all[3].out = Some("it is being tried again".into());
+        assert_eq!(first(&choose(&need(Some(Optimize::Cost)), &all)), "small");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use streams::registry::health::{FAILED, Failed, Health, RECOVERED, WORDS, Wait, key};
+use streams::registry::health::{self, FAILED, Failed, Health, RECOVERED, WORDS, Wait, key};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -35,6 +35,8 @@ struct Known {
     after: [u64; WORDS.len()],
     /// Models that are being tried again by this instance.
     probed: BTreeSet<String>,
+    /// Models that a person wants to be asked again.
+    reset: BTreeSet<String>,
 }
 
 /// The right to try a model again; others wait until it is dropped.
@@ -93,13 +95,14 @@ impl Watch {
         // Each writer's were read apart: what came last counts.
         words.sort_by_key(|word| word.seq);
         let mut known = self.known();
-        let Known { health, after, .. } = &mut *known;
+        let Known { health, after, reset, .. } = &mut *known;
         for word in &words {
             let nth = WORDS.iter().position(|filter| word.subject.starts_with(filter.trim_end_matches('>')));
             if let Some(after) = nth.map(|nth| &mut after[nth])
                 && word.seq > *after
             {
                 health.evolve(word);
+                reset.extend(health::reset(word));
                 *after = word.seq;
             }
         }
@@ -124,9 +127,17 @@ impl Watch {
         }
     }
 
+    /// Was it left alone, and may be well again? Somebody has to try.
+    pub fn is_due(&self, model: &str) -> bool {
+        let known = self.known();
+        let passed = |until: Time| until <= self.log.now() && !known.probed.contains(model);
+        known.reset.contains(model) || known.health.of(model).and_then(|failed| failed.until).is_some_and(passed)
+    }
+
     /// Before a model is asked: one that failed is tried by one call at a time.
     pub fn probe(&self, model: &str) -> Probe {
         let mut known = self.known();
+        known.reset.remove(model);
         let is_probe = known.health.of(model).is_some() && known.probed.insert(model.to_string());
         Probe { watch: self.clone(), model: is_probe.then(|| model.to_string()) }
     }
@@ -151,12 +162,13 @@ impl Watch {
         self.say(FAILED, model.into(), json!(failed));
     }
 
-    /// A model answered.
-    pub fn answered(&self, model: &str) {
+    /// A model answered; `true` when it had failed before.
+    pub fn answered(&self, model: &str) -> bool {
         let was_out = self.known().health.forget(model);
         if was_out {
             self.say(RECOVERED, model.into(), json!({}));
         }
+        was_out
     }
 
     /// For all brains; the call that it came of goes on meanwhile.
