@@ -14,6 +14,13 @@ pub enum Model {
     Show { model: String },
     /// Have one asked again that is left alone because it failed.
     Reset { model: String },
+    /// Why which model answered the calls of a mission, as the log has it.
+    Explain {
+        /// A mission's id, or the beginning of one.
+        mission: String,
+        /// Only this call, by its id or the beginning of it.
+        call: Option<String>,
+    },
     /// Ask one a short question.
     Test {
         /// PROVIDER/NAME, or a provider [default: the first that is on]

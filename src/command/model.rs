@@ -1,10 +1,13 @@
 //! `stage7 model …`: what is known of models, and whether they answer.
 
+mod explain;
+
 use crate::{
     cli::Model as Asked,
     config::Config,
     exit::{Code, Error},
     home,
+    mission::resolve,
     progress::{clean, out, say},
 };
 use brain::model::{Model, Price};
@@ -56,6 +59,11 @@ pub async fn run(config: &Config, asked: Asked, json: bool) -> Result<Code, Erro
                 false => out!("{:#}", shown(config, known)),
             }
             Ok(Code::Completed)
+        }
+        Asked::Explain { mission, call } => {
+            let home = home::find(config, &super::note(json)).await?;
+            let mission = resolve(&home.client, &mission).await?;
+            explain::run(&home.client, mission, call.as_deref(), json).await
         }
         Asked::Test { model } => test(config, model.as_deref(), json).await,
     }

@@ -177,12 +177,19 @@ macro_rules! provider {
                 None,
                 "sent with each request: `Name: value; Other: value`",
             ),
+            setting(
+                concat!($name, ".parallel"),
+                &[concat!($prefix, "_PARALLEL")],
+                Kind::Count(1, 1_000),
+                None,
+                "calls at once; as many as there are when not set",
+            ),
         ]
     };
 }
 
 /// Those of model providers.
-static PROVIDERS: [[Setting; 4]; brain::KNOWN.len()] = [
+static PROVIDERS: [[Setting; 5]; brain::KNOWN.len()] = [
     provider!("openai", "OPENAI"),
     provider!("anthropic", "ANTHROPIC"),
     provider!("gemini", "GEMINI"),

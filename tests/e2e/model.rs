@@ -202,6 +202,14 @@ fn where_one_provider_fails_another_answers_and_the_log_says_why() {
     assert_eq!((&completed["provider"], &completed["model"]), (&json!("llamacpp"), &json!("second")));
     let ranked: Vec<_> = completed["routing"]["ranked"].as_array().unwrap().iter().map(|one| &one["model"]).collect();
     assert_eq!(ranked, ["openai/first", "llamacpp/second"]);
+    let explained = stage7.cli(&["model", "explain", &mission]).code(0).stdout;
+    for said in ["llamacpp/second answered", "openai/first: cost unknown × 0.3", "try 1: openai/first: http"] {
+        assert!(explained.contains(said), "{said}: {explained}");
+    }
+    let call = log.one("llm.requested")["id"].as_str().unwrap().to_string();
+    let explained = stage7.cli(&["model", "explain", &mission, &call[..6], "--json"]).code(0).line();
+    assert_eq!((&explained["routing"], &explained["call"]), (&completed["routing"], &json!(call)));
+    assert!(stage7.cli(&["model", "explain", &mission, "x"]).code(2).stderr.contains("no answered call"));
     // It is remembered: after some failures the other one is asked first.
     assert_eq!(think().line()["text"], "Here.");
     assert_eq!(

@@ -34,12 +34,14 @@ pub struct ProviderConfig {
     /// Until an answer begins, and between two pieces of it.
     pub first_word: Duration,
     pub next_word: Duration,
+    /// Calls at once; as many as there are when absent.
+    pub parallel: Option<usize>,
 }
 
 impl ProviderConfig {
     pub fn new(known: &'static Known) -> Self {
         let (first_word, next_word) = (Duration::from_secs(120), Duration::from_secs(60));
-        Self { known, key: None, url: None, model: None, headers: Vec::new(), first_word, next_word }
+        Self { known, key: None, url: None, model: None, headers: Vec::new(), first_word, next_word, parallel: None }
     }
 
     /// Headers as they are written: `Name: value; Other: value`.

@@ -13,6 +13,7 @@ use chat::Chat;
 use native::Native;
 use schemas::{Value, agent::Message, brain::Usage};
 use std::{future::Future, pin::Pin};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// Bytes an answer may have: a runaway is cut off, not stored.
@@ -28,6 +29,8 @@ pub struct Provider {
     /// The same, as it may be told: without the name and password that it may hold.
     address: String,
     speaker: Speaker,
+    /// Calls that may begin.
+    places: Option<Semaphore>,
 }
 
 /// What speaks its dialect.
@@ -73,7 +76,8 @@ impl Provider {
             Dialect::LlamaCpp | Dialect::Tgi => Speaker::Native(Native::new(config, &base)?),
             Dialect::OpenAi | Dialect::Anthropic | Dialect::Gemini => Speaker::Chat(Chat::new(config, &base)?),
         };
-        Ok(Self { config: config.clone(), address: told(&base), base, speaker })
+        let places = config.parallel.map(Semaphore::new);
+        Ok(Self { config: config.clone(), address: told(&base), base, speaker, places })
     }
 
     pub fn name(&self) -> &'static str {
@@ -127,6 +131,11 @@ impl Provider {
     /// By what it means; no key is in its words.
     pub async fn ask(&self, ask: &Ask<'_>) -> Result<Reply, Failure> {
         let asking = async {
+            // Never closed.
+            let _place = match &self.places {
+                Some(places) => places.acquire().await.ok(),
+                None => None,
+            };
             match &self.speaker {
                 Speaker::Chat(chat) => chat.ask(ask).await,
                 Speaker::Native(native) => native.ask(ask).await,
