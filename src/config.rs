@@ -241,7 +241,9 @@ fn providers(text: &impl Fn(&str) -> Option<String>) -> Vec<brain::ProviderConfi
         let (key, url) = (of("api_key").map(brain::Key::new), of("api_url"));
         let is_on = url.is_some() || key.is_some() && known.url.is_some();
         let headers = of("headers").and_then(|text| brain::ProviderConfig::headers(&text).ok()).unwrap_or_default();
-        is_on.then(|| brain::ProviderConfig { known, key, url, model: of("model"), headers, first_word, next_word })
+        let parallel = of("parallel").and_then(|text| text.parse().ok());
+        let model = of("model");
+        is_on.then_some(brain::ProviderConfig { known, key, url, model, headers, first_word, next_word, parallel })
     };
     brain::KNOWN.iter().filter_map(provider).collect()
 }

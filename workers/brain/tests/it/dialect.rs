@@ -1,10 +1,20 @@
 //! Each dialect as the brain speaks it: text, JSON, what it took, and its beginning before its end.
 
 use crate::speak::{DIALECTS, KEY, MODEL, asked, provider};
+use brain::{
+    Key, ProviderConfig,
+    provider::{Known, Provider},
+};
 use model_servers::{Dialect, Reply, Server, Setup, Usage};
 use schemas::Value;
 use serde_json::json;
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 const POEM: &str = "Rösti,\n\"golden\" {brown} 🥔\n";
 
@@ -87,4 +97,28 @@ async fn a_server_says_which_models_it_has() {
         let models = provider(name, &server).models().await.unwrap_or_else(|failure| panic!("{name}: {failure:?}"));
         assert!(models.iter().any(|model| model.contains(MODEL)), "{name}: {models:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_gets_no_more_calls_at_once_than_it_may() {
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let server = {
+        let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+        server(Dialect::OpenAi, move |_| {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(30));
+            now.fetch_sub(1, Ordering::SeqCst);
+            Reply::text("x")
+        })
+    };
+    let config = ProviderConfig {
+        key: Some(Key::new(KEY)),
+        url: Some(server.url.clone()),
+        parallel: Some(2),
+        ..ProviderConfig::new(Known::find("openai").unwrap())
+    };
+    let provider = Provider::new(&config).unwrap();
+    let all = futures::future::join_all((0..10).map(|_| asked(&provider, "Go", None))).await;
+    assert!(all.iter().all(|(reply, _)| reply.is_ok()));
+    assert_eq!(most.load(Ordering::SeqCst), 2);
 }
