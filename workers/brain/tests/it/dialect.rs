@@ -8,13 +8,7 @@ use brain::{
 use model_servers::{Dialect, Reply, Server, Setup, Usage};
 use schemas::Value;
 use serde_json::json;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 const POEM: &str = "Rösti,\n\"golden\" {brown} 🥔\n";
 
@@ -101,24 +95,30 @@ async fn a_server_says_which_models_it_has() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_gets_no_more_calls_at_once_than_it_may() {
-    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let server = {
-        let (now, most) = (Arc::clone(&now), Arc::clone(&most));
-        server(Dialect::OpenAi, move |_| {
-            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            std::thread::sleep(Duration::from_millis(30));
-            now.fetch_sub(1, Ordering::SeqCst);
-            Reply::text("x")
-        })
-    };
+    let server = server(Dialect::OpenAi, |_| Reply::text("first and last"));
+    let held = server.hold();
     let config = ProviderConfig {
         key: Some(Key::new(KEY)),
         url: Some(server.url.clone()),
         parallel: Some(2),
         ..ProviderConfig::new(Known::find("openai").unwrap())
     };
-    let provider = Provider::new(&config).unwrap();
-    let all = futures::future::join_all((0..10).map(|_| asked(&provider, "Go", None))).await;
-    assert!(all.iter().all(|(reply, _)| reply.is_ok()));
-    assert_eq!(most.load(Ordering::SeqCst), 2);
+    let provider = Arc::new(Provider::new(&config).unwrap());
+    let all: Vec<_> = (0..10)
+        .map(|_| {
+            let provider = Arc::clone(&provider);
+            tokio::spawn(async move { asked(&provider, "Go", None).await.0 })
+        })
+        .collect();
+    while server.calls().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The others have time enough to come, if they may.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(server.calls().len(), 2);
+    drop(held);
+    for one in all {
+        assert_eq!(one.await.unwrap().unwrap().text, "first and last");
+    }
+    assert_eq!(server.calls().len(), 10);
 }
