@@ -157,7 +157,10 @@ fn what_is_known_of_models_is_shown_and_counts() {
         format!("[[model]]\nprovider = \"openai\"\nname = \"{MODEL}\"\nprices = [{{ input = 10, output = 100 }}]\n");
     fs::write(&file, text).unwrap();
     let file = file.display().to_string();
-    let stage7 = Stage7::start_with(Layout::One, &[("OPENAI_API_URL", &server.url), ("STAGE7_MODELS", &file)]);
+    let stage7 = Stage7::start_with(
+        Layout::One,
+        &[("OPENAI_API_URL", &server.url), ("OPENAI_MODEL", MODEL), ("STAGE7_MODELS", &file)],
+    );
     let listed = stage7.cli(&["model", "list", "--on", "--json"]).code(0).lines();
     assert!(listed.iter().all(|model| model["provider"] == "openai" && model["on"] == true), "{listed:?}");
     assert!(listed.iter().any(|model| model["name"] == MODEL) && listed.len() > 3);
@@ -176,6 +179,11 @@ fn what_is_known_of_models_is_shown_and_counts() {
     assert_eq!(ended.line()["text"], "Yes.");
     let mission = stage7.cli(&["mission", "list", "--json"]).code(0).lines()[0]["id"].as_str().unwrap().to_string();
     assert_eq!(stage7.show(&mission)["cost"]["usd"], 0.002);
+    // A model that costs something is not asked where nothing may be spent, though it is the only one.
+    let before = server.chats.lock().unwrap().len();
+    let dear = stage7.cli(&["run", "Write a poem", "--max-cost", "0", "--json", "--timeout", "20"]);
+    assert!(dear.code != Some(0) && dear.stdout.contains("costs about"), "{}", dear.stdout);
+    assert_eq!(server.chats.lock().unwrap().len(), before);
 }
 
 #[test]

@@ -226,8 +226,9 @@ impl<'a> Call<'a> {
             let (begun, reply) = (begin(), self.said(provider, &model, &messages).await);
             match reply {
                 Err(failure) => {
-                    self.measure(choice, None, failure.kind == Kind::Cancelled);
-                    self.known.watch.failed(&choice.name(), failure.kind);
+                    if self.known.watch.failed(&choice.name(), failure.kind) {
+                        self.measure(choice, None, false);
+                    }
                     self.tried(provider, &model, failure.usage, begun, failure.message.clone()).await;
                     return Err(gone(failure));
                 }

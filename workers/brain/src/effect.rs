@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     offline,
     provider::Provider,
-    route::{self, Candidate},
+    route::{self, Candidate, Need},
     watch::Watch,
 };
 use async_trait::async_trait;
@@ -86,29 +86,32 @@ impl Brain {
         }
         let choices = call::choices(&self.providers, &self.known.models, model)?;
         let call = Call::new(&self.known, request, asked, &inputs, context, spent)?;
-        if choices.len() < 2 {
-            return call.through(&choices).await.map_err(|fault| (fault, None));
-        }
-        let last = self.last().get(&request.mission).cloned();
+        let need = call.need(self.last().get(&request.mission).cloned());
         let mut candidates = self.known.candidates(&choices);
-        let mut routing = route::choose(&call.need(last.clone()), &candidates);
+        let mut routing = route::choose(&need, &candidates);
         if routing.ranked.is_empty() {
-            // Nobody else is left: those are asked all the same that may be well again.
+            // Nobody else is left: those are asked all the same that may be well again, and the one that was
+            // asked for by name.
             let passes = |candidate: &&mut Candidate| {
-                self.known.watch.out(&candidate.model.to_string()).is_none_or(|(_, passes)| passes)
+                let out = self.known.watch.out(&candidate.model.to_string());
+                choices.len() == 1 || out.is_none_or(|(_, passes)| passes)
             };
             candidates.iter_mut().filter(passes).for_each(|candidate| candidate.out = None);
-            routing = route::choose(&call.need(last), &candidates);
+            routing = route::choose(&need, &candidates);
         }
         let named = |ranked: &Ranked| choices.iter().find(|choice| choice.name() == ranked.model).cloned();
         let best: Vec<_> = routing.ranked.iter().filter_map(named).collect();
         if best.is_empty() {
             let reasons: Vec<_> =
                 routing.left_out.iter().map(|left| format!("{}: {}", left.model, left.reason)).collect();
-            let is_dear = routing.left_out.iter().any(|left| left.reason.starts_with("costs"));
-            let class = if is_dear { Class::Budget } else { Class::Permanent };
+            // With more money, would there be one?
+            let rich = route::choose(&Need { usd: None, ..need }, &candidates);
+            let class = if rich.ranked.is_empty() { Class::Permanent } else { Class::Budget };
             let message = format!("no model can answer this call: {}", reasons.join("; "));
             return Err((Fault { class, message }, Some(routing)));
+        }
+        if choices.len() == 1 {
+            return call.through(&best).await.map_err(|fault| (fault, None));
         }
         match call.through(&best).await {
             Ok(given) => {

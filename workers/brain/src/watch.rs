@@ -142,24 +142,24 @@ impl Watch {
         Probe { watch: self.clone(), model: is_probe.then(|| model.to_string()) }
     }
 
-    /// A model failed: how long it is to be left alone, for all brains.
-    pub fn failed(&self, model: &str, kind: Kind) {
+    /// A model failed: how long it is to be left alone, for all brains; `false` when it is the call's own fault.
+    pub fn failed(&self, model: &str, kind: Kind) -> bool {
         let wait = match kind {
             Kind::RateLimited(Some(after)) | Kind::Overloaded(Some(after)) => Wait::For(after),
             Kind::RateLimited(None) | Kind::Overloaded(None) | Kind::TimedOut | Kind::Unreachable | Kind::Garbled => {
                 Wait::Grow
             }
             Kind::Unauthorized | Kind::NoQuota | Kind::Unknown => Wait::Reset,
-            // It is the call's own fault.
-            Kind::TooLong | Kind::Rejected | Kind::Filtered | Kind::CutOff | Kind::Cancelled => return,
+            Kind::TooLong | Kind::Rejected | Kind::Filtered | Kind::CutOff | Kind::Cancelled => return false,
         };
         let failed = {
             let mut known = self.known();
-            let Some(failed) = known.health.failed(model, kind.as_str(), wait, self.log.now()) else { return };
+            let Some(failed) = known.health.failed(model, kind.as_str(), wait, self.log.now()) else { return true };
             known.health.note(model, failed.clone());
             failed
         };
         self.say(FAILED, model.into(), json!(failed));
+        true
     }
 
     /// A model answered; `true` when it had failed before.
