@@ -60,6 +60,9 @@ pub struct LlmRequested {
     /// JSON Schema that the answer must match; text is wanted when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
+    /// Verbs of the task's catalogue that the model may ask for instead of answering.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
     pub reserve: Reserve,
 }
 
@@ -72,7 +75,7 @@ pub struct Task {
     /// The mission's folder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileInfo>,
-    /// The verbs that a plan may use.
+    /// The verbs that a plan, or the model itself, may use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalogue: Option<Ref>,
     /// Outputs that a sub-plan must make.
@@ -100,6 +103,34 @@ pub struct FileInfo {
 pub struct Message {
     pub role: Speaker,
     pub text: String,
+    /// Images that come with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<Ref>,
+    /// What the assistant asked for, besides the text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<ToolCall>,
+    /// The id of the call that the text is the result of; a tool says nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_of: Option<String>,
+}
+
+impl Message {
+    /// Words alone.
+    pub fn new(role: Speaker, text: impl Into<String>) -> Self {
+        Self { role, text: text.into(), images: Vec::new(), calls: Vec::new(), result_of: None }
+    }
+}
+
+/// A model asks for a tool: a verb, with inputs that nobody has checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ToolCall {
+    /// Which one of the conversation.
+    pub id: String,
+    pub name: String,
+    pub input: Value,
+    /// What its provider wants to hear again with it; means nothing to anybody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 /// Who speaks in a conversation with a model.
@@ -109,6 +140,8 @@ pub enum Speaker {
     System,
     User,
     Assistant,
+    /// What a tool gave.
+    Tool,
 }
 
 /// What a call may use at the most; absent means: as far as the mission's budget is concerned, any.

@@ -1,6 +1,6 @@
 //! What the brain says about model calls.
 
-use crate::{fault::Class, value::Value};
+use crate::{agent::ToolCall, fault::Class, value::Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -63,8 +63,12 @@ pub struct LlmCompleted {
     pub attempt: u32,
     pub provider: String,
     pub model: String,
-    /// A string, or JSON that matches the asked-for schema; large ones are references.
+    /// A string, or JSON that matches the asked-for schema; large ones are references. With `calls`
+    /// what the model said besides, and maybe nothing.
     pub answer: Value,
+    /// The tools that the model asks for before it answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<ToolCall>,
     /// Over all tries.
     pub usage: Usage,
     pub cost_usd: f64,

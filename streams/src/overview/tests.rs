@@ -251,6 +251,7 @@ fn runs_calls_and_people_leave_their_traces() {
             messages: vec![],
             inputs: Default::default(),
             schema: None,
+            tools: vec![],
             reserve: Default::default(),
         },
     );
@@ -260,6 +261,7 @@ fn runs_calls_and_people_leave_their_traces() {
         provider: "p".into(),
         model: "m".into(),
         answer: json!("x"),
+        calls: vec![],
         usage: Usage { input: 10, output: 2, estimated: true },
         cost_usd,
         ms: 5,

@@ -4,16 +4,16 @@ use crate::{
     answer::{self, Wish},
     effect::{Fault, Given, Spent, begin},
     model::{Model, Models, Work},
-    provider::{self, Ask, Failure, Kind, Provider, estimate},
+    provider::{self, Ask, Failure, Images, Kind, Provider, Reply, Tool, estimate},
     route::{Candidate, Measured, Need},
     watch::Watch,
 };
 use nats::effect::Context;
 use schemas::{
     Class, Event,
-    agent::{LlmRequested, Message, Speaker},
+    agent::{LlmRequested, Message, Speaker, ToolCall},
     brain::{LlmTried, Usage},
-    value::{self, Values},
+    value::{self, Value, Values},
 };
 use std::{
     collections::BTreeMap,
@@ -123,11 +123,20 @@ impl Known {
     }
 }
 
+/// What a call refers to, fetched.
+#[derive(Default)]
+pub struct Material {
+    pub inputs: Values,
+    pub images: Images,
+    pub tools: Vec<Tool>,
+}
+
 /// A call on its way.
 pub struct Call<'a> {
     known: &'a Known,
     request: &'a Event,
     asked: &'a LlmRequested,
+    material: &'a Material,
     context: &'a Context,
     spent: &'a mut Spent,
     wish: Wish,
@@ -149,21 +158,23 @@ impl<'a> Call<'a> {
         known: &'a Known,
         request: &'a Event,
         asked: &'a LlmRequested,
-        inputs: &Values,
+        material: &'a Material,
         context: &'a Context,
         spent: &'a mut Spent,
     ) -> Result<Self, Fault> {
-        let filled = |message: &Message| Message { role: message.role, text: value::fill(&message.text, inputs) };
+        let filled =
+            |message: &Message| Message { text: value::fill(&message.text, &material.inputs), ..message.clone() };
         let wish = Wish::new(asked.schema.as_ref()).map_err(|message| Fault { class: Class::InvalidInput, message })?;
         let messages = asked.messages.iter().map(filled).collect();
-        Ok(Self { known, request, asked, context, spent, wish, messages, tries: 0 })
+        Ok(Self { known, request, asked, material, context, spent, wish, messages, tries: 0 })
     }
 
     /// What the call needs, as far as it can be known before.
     pub fn need(&self, last: Option<String>) -> Need {
         let json = self.asked.schema.is_some().then_some(Work::Json);
+        let vision = (!self.material.images.is_empty()).then_some(Work::Vision);
         Need {
-            work: json.into_iter().chain([Work::Text]).collect(),
+            work: json.into_iter().chain(vision).chain([Work::Text]).collect(),
             usage: Usage { output: EXPECTED, ..estimate(&self.messages, "") },
             usd: self.asked.reserve.usd,
             optimize: self.asked.optimize,
@@ -232,7 +243,7 @@ impl<'a> Call<'a> {
                     self.tried(provider, &model, failure.usage, begun, failure.message.clone()).await;
                     return Err(gone(failure));
                 }
-                Ok((text, usage)) => match self.wish.check(&text) {
+                Ok(Reply { text, calls, usage }) => match self.wished(text, &calls) {
                     Ok(answer) => {
                         let ms = begun.elapsed().as_millis() as f64;
                         if self.known.watch.answered(&choice.name()) {
@@ -241,11 +252,11 @@ impl<'a> Call<'a> {
                         }
                         self.measure(choice, Some(ms / usage.output.max(1) as f64), true);
                         self.spend(provider, &model, usage);
-                        return Ok(Given { provider: provider.name().into(), model, answer, routing: None });
+                        return Ok(Given { provider: provider.name().into(), model, answer, calls, routing: None });
                     }
-                    Err(found) => {
-                        messages.push(Message { role: Speaker::Assistant, text });
-                        messages.push(Message { role: Speaker::User, text: answer::ask_again(&found) });
+                    Err((text, found)) => {
+                        messages.push(Message::new(Speaker::Assistant, text));
+                        messages.push(Message::new(Speaker::User, answer::ask_again(&found)));
                         self.tried(provider, &model, usage, begun, found.join("; ")).await;
                         faults = found;
                     }
@@ -257,20 +268,28 @@ impl<'a> Call<'a> {
         Err(Miss { kind: None, fault: Fault { class: Class::Permanent, message } })
     }
 
+    /// What was wanted, or what a model said beside the tools that it asks for.
+    fn wished(&self, text: String, calls: &[ToolCall]) -> Result<Value, (String, Vec<String>)> {
+        if !calls.is_empty() {
+            return Ok(Value::String(text));
+        }
+        self.wish.check(&text).map_err(|found| (text, found))
+    }
+
     fn measure(&self, choice: &Choice<'_>, pace: Option<f64>, went_well: bool) {
         let mut measured = self.known.measured.lock().unwrap_or_else(PoisonError::into_inner);
         measured.entry(choice.name()).or_default().add(pace, went_well);
     }
 
-    async fn said(&self, provider: &Provider, model: &str, messages: &[Message]) -> Result<(String, Usage), Failure> {
+    async fn said(&self, provider: &Provider, model: &str, messages: &[Message]) -> Result<Reply, Failure> {
         let (request, context, subject) = (self.request, self.context, format!("llm.{}", self.request.id));
         let live = move |delta: String| -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
             let subject = subject.clone();
             Box::pin(async move { context.live(request, &subject, delta).await })
         };
+        let Material { images, tools, .. } = self.material;
         let (schema, stop) = (self.asked.schema.as_ref(), &context.stop);
-        let reply = provider.ask(&Ask { model, messages, schema, stop, live: &live }).await?;
-        Ok((reply.text, reply.usage))
+        provider.ask(&Ask { model, messages, images, tools, schema, stop, live: &live }).await
     }
 
     /// Adds what a try took; gives what it cost, as far as the model's price is known.

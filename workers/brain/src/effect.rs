@@ -2,10 +2,10 @@
 //! see that the answer is what was wanted.
 
 use crate::{
-    call::{self, Call, Known},
+    call::{self, Call, Known, Material},
     config::Config,
     offline,
-    provider::Provider,
+    provider::{Images, Provider, Tool},
     route::{self, Candidate, Need},
     watch::Watch,
 };
@@ -13,13 +13,14 @@ use async_trait::async_trait;
 use nats::effect::{Answer, Context, Effect};
 use schemas::{
     Class, Event, Fact, MissionId, Writer,
-    agent::{LlmRequested, Purpose},
+    agent::{LlmRequested, Purpose, ToolCall},
     brain::{LlmCompleted, LlmFailed, Ranked, Routing, Usage},
+    catalogue::Catalogue,
     value::{self, Ref, Value, Values},
 };
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::time::Instant;
 
@@ -60,6 +61,7 @@ pub(crate) struct Given {
     pub provider: String,
     pub model: String,
     pub answer: Value,
+    pub calls: Vec<ToolCall>,
     pub routing: Option<Routing>,
 }
 
@@ -84,8 +86,10 @@ impl Brain {
         if model == Some(crate::OFFLINE) || model.is_none() && self.providers.is_empty() {
             return Ok(offline_answer(request, asked, &inputs, context).await?);
         }
+        let images = images(request, asked, context).await?;
+        let material = Material { inputs, images, tools: tools(request, asked, context).await? };
         let choices = call::choices(&self.providers, &self.known.models, model)?;
-        let call = Call::new(&self.known, request, asked, &inputs, context, spent)?;
+        let call = Call::new(&self.known, request, asked, &material, context, spent)?;
         let need = call.need(self.last().get(&request.mission).cloned());
         let mut candidates = self.known.candidates(&choices);
         let mut routing = route::choose(&need, &candidates);
@@ -186,6 +190,7 @@ impl Effect for Brain {
                     provider: given.provider,
                     model: given.model,
                     answer,
+                    calls: given.calls,
                     usage: spent.usage,
                     cost_usd: spent.cost_usd,
                     ms,
@@ -236,6 +241,45 @@ async fn resolve(request: &Event, inputs: Values, context: &Context) -> Result<V
     Ok(resolved)
 }
 
+/// The bytes of the images that messages show.
+async fn images(request: &Event, asked: &LlmRequested, context: &Context) -> Result<Images, Fault> {
+    let mut images = Images::new();
+    for image in asked.messages.iter().flat_map(|message| &message.images) {
+        if !images.contains_key(&image.sha256) {
+            let bytes = context.log.get(&request.tenant, &image.sha256, image.size).await;
+            let bytes =
+                bytes.map_err(|error| Fault { class: Class::Transient, message: format!("an image: {error}") })?;
+            images.insert(image.sha256.clone(), bytes.to_vec());
+        }
+    }
+    Ok(images)
+}
+
+/// The verbs that the model may ask for, as the mission's catalogue has them.
+async fn tools(request: &Event, asked: &LlmRequested, context: &Context) -> Result<Vec<Tool>, Fault> {
+    if asked.tools.is_empty() {
+        return Ok(Vec::new());
+    }
+    let catalogue = catalogue(request, asked, context).await?;
+    let tool = |name: &String| {
+        let verb = catalogue.verb(name);
+        let tool = verb.map(|verb| Tool {
+            name: verb.name.clone(),
+            description: verb.description.clone(),
+            input: verb.input.clone(),
+        });
+        tool.ok_or_else(|| Fault { class: Class::Permanent, message: format!("no installed verb is called `{name}`") })
+    };
+    asked.tools.iter().map(tool).collect()
+}
+
+async fn catalogue(request: &Event, asked: &LlmRequested, context: &Context) -> Result<Arc<Catalogue>, Fault> {
+    let missing = || Fault { class: Class::Permanent, message: "the call names no catalogue of verbs".into() };
+    let reference = asked.task.catalogue.as_ref().ok_or_else(missing)?;
+    let catalogue = context.catalogues.fetch(context.log.as_ref(), &request.tenant, reference).await;
+    catalogue.map_err(|error| Fault { class: Class::Transient, message: error.to_string() })
+}
+
 /// The offline provider: no model, no network, and it says so.
 async fn offline_answer(
     request: &Event,
@@ -251,11 +295,7 @@ async fn offline_answer(
                 let why = "the offline provider has one plan for a goal and no other: it cannot mend one. Set OPENAI_API_KEY, or OPENAI_API_URL of a compatible server";
                 return Err(refuse(why.into()));
             }
-            let Some(reference) = &task.catalogue else {
-                return Err(refuse("the call names no catalogue of verbs".into()));
-            };
-            let catalogue = context.catalogues.fetch(context.log.as_ref(), &request.tenant, reference).await;
-            let catalogue = catalogue.map_err(|error| Fault { class: Class::Transient, message: error.to_string() })?;
+            let catalogue = catalogue(request, asked, context).await?;
             let files = task
                 .files
                 .iter()
@@ -278,7 +318,13 @@ async fn offline_answer(
             }
         }
     };
-    Ok(Given { provider: crate::OFFLINE.into(), model: crate::OFFLINE.into(), answer, routing: None })
+    Ok(Given {
+        provider: crate::OFFLINE.into(),
+        model: crate::OFFLINE.into(),
+        answer,
+        calls: Vec::new(),
+        routing: None,
+    })
 }
 
 /// For how long a call took: said in the answer, decided on by nobody.

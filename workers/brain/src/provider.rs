@@ -11,8 +11,12 @@ pub use known::{Dialect, KNOWN, Known};
 use crate::config::{Key, ProviderConfig};
 use chat::Chat;
 use native::Native;
-use schemas::{Value, agent::Message, brain::Usage};
-use std::{future::Future, pin::Pin};
+use schemas::{
+    Value,
+    agent::{Message, ToolCall},
+    brain::Usage,
+};
+use std::{collections::BTreeMap, future::Future, pin::Pin};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -43,11 +47,27 @@ enum Speaker {
 pub struct Ask<'a> {
     pub model: &'a str,
     pub messages: &'a [Message],
+    /// Those that the messages refer to.
+    pub images: &'a Images,
+    /// What the model may ask for instead of answering.
+    pub tools: &'a [Tool],
     /// JSON that fits this is wanted; else text.
     pub schema: Option<&'a Value>,
     pub stop: &'a CancellationToken,
     /// Takes each piece of the answer as it comes.
     pub live: &'a Live<'a>,
+}
+
+/// The bytes of images, by their SHA-256.
+pub type Images = BTreeMap<String, Vec<u8>>;
+
+/// A tool that a model may ask for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tool {
+    pub name: String,
+    pub description: String,
+    /// JSON Schema (an object schema) of its inputs.
+    pub input: Value,
 }
 
 /// Takes a piece of an answer.
@@ -57,6 +77,8 @@ pub type Live<'a> = dyn Fn(String) -> Pin<Box<dyn Future<Output = ()> + Send + '
 #[derive(Debug, PartialEq)]
 pub struct Reply {
     pub text: String,
+    /// The tools that it asks for.
+    pub calls: Vec<ToolCall>,
     pub usage: Usage,
 }
 

@@ -4,7 +4,7 @@ use crate::{
     call::{self, Choice},
     config::Config,
     effect::begin,
-    provider::{Ask, Provider},
+    provider::{Ask, Images, Provider},
 };
 use schemas::{
     agent::{Message, Speaker},
@@ -36,9 +36,17 @@ pub async fn try_out(config: &Config, model: Option<&str>) -> Result<Tried, Stri
     let Choice { provider, model } = choices.into_iter().next().ok_or(none)?;
     let begun = begin();
     let model = provider.model(model.as_deref()).await.map_err(|failure| failure.message)?;
-    let messages = [Message { role: Speaker::User, text: "Answer with one word: are you there?".into() }];
+    let messages = [Message::new(Speaker::User, "Answer with one word: are you there?")];
     let stop = CancellationToken::new();
-    let ask = Ask { model: &model, messages: &messages, schema: None, stop: &stop, live: &|_| Box::pin(async {}) };
+    let ask = Ask {
+        model: &model,
+        messages: &messages,
+        images: &Images::new(),
+        tools: &[],
+        schema: None,
+        stop: &stop,
+        live: &|_| Box::pin(async {}),
+    };
     let reply = provider.ask(&ask).await.map_err(|failure| failure.message)?;
     let cost_usd = config.models.find(provider.name(), &model).and_then(|known| known.cost(&reply.usage));
     let ms = begun.elapsed().as_millis() as u64;

@@ -202,6 +202,7 @@ impl Effect for Models {
             provider: "p".into(),
             model: "m".into(),
             answer: self.answer(asked),
+            calls: Vec::new(),
             usage: Usage { input: 1, output: 1, estimated: false },
             cost_usd: 0.01,
             ms: 1,

@@ -49,7 +49,7 @@ fn write(desk: &Desk, task: &Task, mut job: Job, inputs: Values, failed: Option<
     }
     let (inputs, blobs) = input::outline(inputs);
     let purpose = if failed.is_some() { Purpose::Recover } else { Purpose::Plan };
-    Call { purpose, job, messages, inputs, schema: Some(prompt::plan::schema()), blobs }
+    Call { purpose, job, messages, inputs, schema: Some(prompt::plan::schema()), tools: Vec::new(), blobs }
 }
 
 fn mission(desk: &Desk) -> Job {

@@ -18,6 +18,8 @@ pub struct Call {
     pub messages: Vec<Message>,
     pub inputs: Values,
     pub schema: Option<Value>,
+    /// Verbs that the model may ask for.
+    pub tools: Vec<String>,
     pub blobs: Vec<Blob>,
 }
 
@@ -53,6 +55,7 @@ pub fn request(desk: &Desk, task: &Task, write: impl FnOnce() -> Result<Call, St
         messages: call.messages,
         inputs: call.inputs,
         schema: call.schema,
+        tools: call.tools,
         reserve,
     };
     Some(Due::new(requested, task.entity(), Some(cause)).nth(task.calls).with_blobs(call.blobs))
@@ -73,5 +76,5 @@ pub fn job(goal: impl Into<String>) -> Job {
 
 /// One message.
 pub fn message(role: Speaker, text: impl Into<String>) -> Message {
-    Message { role, text: text.into() }
+    Message::new(role, text)
 }

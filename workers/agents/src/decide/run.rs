@@ -81,7 +81,15 @@ pub fn repair(desk: &Desk, task: &Task) -> Option<Due> {
         ];
         let job = call::job(format!("Repair the inputs of {}: {message}", verb.name));
         let schema = Some(without(&verb.input, &large));
-        Ok(Call { purpose: Purpose::Repair, job, messages, inputs: Values::new(), schema, blobs: Vec::new() })
+        Ok(Call {
+            purpose: Purpose::Repair,
+            job,
+            messages,
+            inputs: Values::new(),
+            schema,
+            tools: Vec::new(),
+            blobs: Vec::new(),
+        })
     })
 }
 

@@ -47,7 +47,7 @@ fn write(desk: &Desk, task: &Task) -> Result<Call, String> {
     let (inputs, blobs) = input::outline(inputs);
     let purpose = if generates { Purpose::Generate } else { Purpose::Think };
     let job = Job { format: generates.then(|| format.to_string()), ..call::job(prompt) };
-    Ok(Call { purpose, job, messages, inputs, schema, blobs })
+    Ok(Call { purpose, job, messages, inputs, schema, tools: Vec::new(), blobs })
 }
 
 pub fn answered(desk: &Desk, task: &Task, answer: &Value) -> Due {

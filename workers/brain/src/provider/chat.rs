@@ -152,7 +152,7 @@ impl Chat {
                 usage,
                 ..Failure::new(Kind::CutOff, "the answer was cut at the model's limit of tokens")
             }),
-            _ => Ok(Reply { text, usage }),
+            _ => Ok(Reply { text, calls: Vec::new(), usage }),
         }
     }
 
@@ -201,6 +201,7 @@ fn message(message: &Message) -> ChatMessage {
         Speaker::System => ChatMessage::system(&message.text),
         Speaker::User => ChatMessage::user(&message.text),
         Speaker::Assistant => ChatMessage::assistant(&message.text),
+        Speaker::Tool => ChatMessage::user(&message.text),
     }
 }
 

@@ -113,7 +113,7 @@ impl Native {
         let usage = usage.unwrap_or_else(|| estimate(ask.messages, &answer.text));
         match cut {
             true => Err(Failure { usage, ..Failure::new(Kind::CutOff, "the answer was cut at the limit of tokens") }),
-            false => Ok(Reply { text: answer.text, usage }),
+            false => Ok(Reply { text: answer.text, calls: Vec::new(), usage }),
         }
     }
 
@@ -250,7 +250,7 @@ fn within(said: &Value, event: &str) -> Option<Failure> {
 fn role(message: &Message) -> &'static str {
     match message.role {
         Speaker::System => "system",
-        Speaker::User => "user",
+        Speaker::User | Speaker::Tool => "user",
         Speaker::Assistant => "assistant",
     }
 }
@@ -261,7 +261,7 @@ fn plain(messages: &[Message]) -> String {
     for message in messages {
         let name = match message.role {
             Speaker::System => "System",
-            Speaker::User => "User",
+            Speaker::User | Speaker::Tool => "User",
             Speaker::Assistant => "Assistant",
         };
         prompt.push_str(&format!("{name}: {}\n\n", message.text));

@@ -70,10 +70,17 @@ async fn the_beginning_is_heard_while_the_end_is_held_back() {
                 let _ = heard.send(piece);
                 Box::pin(async {}) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>
             };
-            let messages = [schemas::agent::Message { role: schemas::agent::Speaker::User, text: "Go".into() }];
+            let messages = [schemas::agent::Message::new(schemas::agent::Speaker::User, "Go")];
             let stop = tokio_util::sync::CancellationToken::new();
-            let ask =
-                brain::provider::Ask { model: MODEL, messages: &messages, schema: None, stop: &stop, live: &live };
+            let ask = brain::provider::Ask {
+                model: MODEL,
+                messages: &messages,
+                images: &Default::default(),
+                tools: &[],
+                schema: None,
+                stop: &stop,
+                live: &live,
+            };
             provider.ask(&ask).await
         });
         let first = tokio::time::timeout(Duration::from_secs(1), hear.recv()).await;

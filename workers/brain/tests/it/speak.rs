@@ -2,7 +2,7 @@
 
 use brain::{
     Key, ProviderConfig,
-    provider::{Ask, Failure, Known, Provider, Reply},
+    provider::{Ask, Failure, Images, Known, Provider, Reply},
 };
 use model_servers::{Dialect, Server};
 use schemas::{
@@ -50,12 +50,12 @@ pub async fn asked(provider: &Provider, text: &str, schema: Option<&Value>) -> (
             kept.lock().unwrap().push(piece);
             Box::pin(async {}) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>
         };
-        let messages = [
-            Message { role: Speaker::System, text: "You answer briefly.".into() },
-            Message { role: Speaker::User, text: text.into() },
-        ];
+        let messages = [Message::new(Speaker::System, "You answer briefly."), Message::new(Speaker::User, text)];
         let stop = CancellationToken::new();
-        provider.ask(&Ask { model: MODEL, messages: &messages, schema, stop: &stop, live: &live }).await
+        let images = Images::new();
+        let ask =
+            Ask { model: MODEL, messages: &messages, images: &images, tools: &[], schema, stop: &stop, live: &live };
+        provider.ask(&ask).await
     };
     let pieces = pieces.lock().unwrap().clone();
     (reply, pieces)
