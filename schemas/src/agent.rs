@@ -227,6 +227,9 @@ pub struct StepCompleted {
     /// The run whose outputs are the step's; they are not repeated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<EventId>,
+    /// The runs of tools that its model asked for; what they did to the folder counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<EventId>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: Values,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

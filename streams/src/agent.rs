@@ -12,6 +12,7 @@ mod mission;
 pub mod plan;
 mod request;
 mod said;
+pub mod talk;
 pub mod task;
 
 pub use budget::{Budget, Room};
@@ -19,6 +20,7 @@ pub use folder::Folder;
 pub use mission::Mission;
 pub use plan::Plans;
 pub use said::{FILE_OPS, may_write};
+pub use talk::Talk;
 pub use task::{Back, Cause, Question, Round, Stage, Task};
 
 use crate::decide::About;
@@ -50,7 +52,7 @@ pub struct State {
     start: RedBlackTreeSetSync<(u32, String)>,
     /// What is asked for and not answered.
     requests: HashTrieMapSync<EventId, Request>,
-    /// Runs that may write and whose attempt has not ended with them.
+    /// Runs that may write and whose attempt has not ended with what they wrote.
     writing: RedBlackTreeSetSync<EventId>,
     /// Questions whose expiry is not set.
     expiries: RedBlackTreeMapSync<EventId, (Time, Cause)>,
@@ -143,9 +145,9 @@ impl State {
     pub fn starting(&self) -> impl Iterator<Item = &Task> {
         self.start.iter().filter_map(|(_, step)| self.task(step))
     }
-    /// May a run that writes start? Two of them never overlap.
-    pub fn may_write(&self) -> bool {
-        self.writing.is_empty()
+    /// May a run that writes start in this attempt? Those of two attempts never overlap.
+    pub fn may_write(&self, task: &Task) -> bool {
+        self.writing.iter().all(|run| task.asked.contains(run))
     }
     /// The first question whose expiry is to be set.
     pub fn expiry_due(&self) -> Option<(EventId, Time, Cause)> {

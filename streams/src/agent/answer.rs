@@ -5,7 +5,11 @@ use super::{
     request::{Kind, Request},
     task::{Back, Outputs},
 };
-use schemas::{Class, Event, EventId, Fact, brain::Usage, capability::PluginCompleted};
+use schemas::{
+    Class, Event, EventId, Fact,
+    brain::{LlmCompleted, Usage},
+    capability::PluginCompleted,
+};
 use std::sync::Arc;
 
 impl State {
@@ -16,7 +20,7 @@ impl State {
         match (&event.fact, request.kind) {
             (Fact::LlmCompleted(said), Kind::Call { repair }) => {
                 self.settle(id, true, said.usage, said.cost_usd, cause);
-                self.called(id, &request, repair, Ok(Arc::new(said.answer.clone())), cause);
+                self.called(id, &request, repair, Ok(said), cause);
             }
             (Fact::LlmFailed(said), Kind::Call { repair }) => {
                 self.settle(id, said.class != Class::NotStarted, said.usage, said.cost_usd, cause);
@@ -40,7 +44,7 @@ impl State {
         call: EventId,
         request: &Request,
         repair: bool,
-        result: Result<Arc<schemas::Value>, (Class, &str)>,
+        result: Result<&LlmCompleted, (Class, &str)>,
         cause: Cause,
     ) {
         let Some(mut task) = self.open(&request.step, request.attempt).filter(|task| task.awaits(call)) else { return };
@@ -49,11 +53,15 @@ impl State {
             message: message.clone().unwrap_or_default(),
         };
         let back = match result {
-            Ok(answer) if repair => {
-                task.repaired = Some(answer);
+            Ok(said) if repair => {
+                task.repaired = Some(Arc::new(said.answer.clone()));
                 None
             }
-            Ok(answer) => Some(Back::Answer { call, answer }),
+            Ok(said) if !said.calls.is_empty() => {
+                task.talk.ask(Arc::new(said.answer.clone()), &said.calls);
+                None
+            }
+            Ok(said) => Some(Back::Answer { call, answer: Arc::new(said.answer.clone()) }),
             Err((Class::NotStarted, _)) if !repair => None,
             Err((class, _)) if repair => {
                 task.beyond_repair = class != Class::NotStarted;
@@ -75,16 +83,16 @@ impl State {
             self.writing.remove_mut(&run);
         }
         let Some(mut task) = waiting else { return };
-        task.stage = match result {
-            Ok(said) => Stage::Back(Back::Outputs(Arc::new(Outputs {
+        match result {
+            Ok(said) => task.bring(Back::Outputs(Arc::new(Outputs {
                 run,
                 outputs: Arc::new(said.outputs.clone()),
                 files: said.files.clone(),
                 removed: said.removed.clone(),
             }))),
-            Err((Class::NotStarted, _)) => Stage::Open,
-            Err((class, message)) => Stage::Back(Back::Failure { class, message: message.into() }),
-        };
+            Err((Class::NotStarted, _)) => task.stage = Stage::Open,
+            Err((class, message)) => task.bring(Back::Failure { class, message: message.into() }),
+        }
         task.cause = cause;
         self.put(task);
     }

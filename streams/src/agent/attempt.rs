@@ -1,6 +1,6 @@
 //! Moving an attempt from stage to stage, and keeping the indices true.
 
-use super::{Cause, Stage, State, Task, request::Kind, task::Back};
+use super::{Cause, Stage, State, Talk, Task, request::Kind, task::Back};
 use schemas::{Class, EventId, Value};
 use std::sync::Arc;
 
@@ -34,6 +34,7 @@ impl State {
         self.end_writing(&task);
         task.stage = Stage::Closed;
         task.rounds = Vec::new();
+        task.talk = Talk::default();
         task.repaired = None;
         if self.budget.told() == Some((&task.step, task.attempt)) {
             self.budget.short = None;
@@ -43,7 +44,7 @@ impl State {
 
     /// Something came back for an attempt.
     pub(super) fn bring(&mut self, mut task: Task, back: Back, cause: Cause) {
-        task.stage = Stage::Back(back);
+        task.bring(back);
         task.cause = cause;
         self.put(task);
     }

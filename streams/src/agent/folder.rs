@@ -7,6 +7,9 @@ use schemas::{
 };
 use std::collections::BTreeMap;
 
+/// Files by path, and none in place of those that are gone.
+pub type Changes = BTreeMap<String, Option<Ref>>;
+
 /// Files by path, and deliverables by name.
 #[derive(Debug, Clone, Default)]
 pub struct Folder {
@@ -76,12 +79,22 @@ impl Folder {
         self.files.remove_mut(path);
     }
 
-    /// Remembers what a step delivered, and which of it were files that its run wrote.
-    pub(super) fn delivered(&mut self, deliverables: &[Deliverable], written: &BTreeMap<String, Ref>) {
+    /// Puts files in, and takes those away that are none.
+    pub fn change(&mut self, files: &Changes) {
+        for (path, file) in files {
+            match file {
+                Some(file) => self.put(path, file),
+                None => self.remove(path),
+            }
+        }
+    }
+
+    /// Remembers what a step delivered, and which of it were files that its runs wrote.
+    pub(super) fn delivered(&mut self, deliverables: &[Deliverable], changed: &Changes) {
         for given in deliverables {
             self.names.insert_mut(given.name.clone(), given.file.sha256.clone());
         }
-        for (path, file) in written {
+        for (path, file) in changed.iter().filter_map(|(path, file)| Some((path, file.as_ref()?))) {
             let same = || deliverables.iter().filter(|given| given.file.sha256 == file.sha256);
             let own = same().find(|given| candidates(path).contains(&given.name)).or_else(|| same().next());
             if let Some(given) = own {

@@ -22,12 +22,12 @@ impl State {
             }
             Fact::LlmRequested(said) => {
                 let repair = said.purpose == agent::Purpose::Repair;
-                self.request(event.id, &said.step, said.attempt, Kind::Call { repair });
+                self.request(event.id, &said.step, said.attempt, Kind::Call { repair }, &said.tools);
             }
             Fact::PluginRequested(said) => {
                 let verb = self.mission().and_then(|mission| mission.catalogue()).and_then(|all| all.verb(&said.verb));
                 let writes = verb.is_some_and(|verb| may_write(verb, &said.inputs));
-                if self.request(event.id, &said.step, said.attempt, Kind::Run) && writes {
+                if self.request(event.id, &said.step, said.attempt, Kind::Run, &[]) && writes {
                     self.writing.insert_mut(event.id);
                 }
             }
@@ -66,12 +66,13 @@ impl State {
     }
 
     /// A call or run is asked for; `false` when that was known.
-    fn request(&mut self, id: EventId, step: &str, attempt: u32, kind: Kind) -> bool {
+    fn request(&mut self, id: EventId, step: &str, attempt: u32, kind: Kind, tools: &[String]) -> bool {
         let Some(mut task) = self.open(step, attempt).filter(|task| !task.asked.contains(&id)) else { return false };
         task.asked.push(id);
         match kind {
             Kind::Call { repair } => {
                 task.calls += 1;
+                task.talk.offered = tools.to_vec();
                 self.budget.begin();
                 if let (true, Stage::Back(Back::Failure { message, .. })) = (repair, &task.stage) {
                     task.refused = Some(message.clone());
@@ -132,15 +133,10 @@ impl State {
             _ => None,
         };
         self.plans.complete(&said.step, outputs(said, run.as_deref()));
-        if let Some(run) = &run {
-            for (path, file) in &run.files {
-                self.folder.put(path, file);
-            }
-            for path in &run.removed {
-                self.folder.remove(path);
-            }
-        }
-        self.folder.delivered(&said.deliverables, run.as_ref().map_or(&Default::default(), |run| &run.files));
+        let mut files = task.talk.files();
+        files.extend(run.iter().flat_map(|run| run.changes()));
+        self.folder.change(&files);
+        self.folder.delivered(&said.deliverables, &files);
         self.close(&said.step, Some(said.attempt), cause);
     }
 }

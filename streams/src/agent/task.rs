@@ -1,5 +1,6 @@
 //! One attempt of a step, and how far it has come.
 
+use super::Talk;
 use schemas::{
     Class, Event, EventId, Fault, Time, Value,
     agent::AnswerType,
@@ -43,6 +44,8 @@ pub struct Task {
     pub runs: u32,
     /// Plans that were proposed and rejected.
     pub rounds: Vec<Round>,
+    /// What its model and the tools said to each other.
+    pub talk: Talk,
     /// What the plugin said against its inputs, once a repair was asked for.
     pub refused: Option<String>,
     /// What the model made of the inputs.
@@ -99,6 +102,14 @@ pub struct Outputs {
     pub removed: Vec<String>,
 }
 
+impl Outputs {
+    /// What the run did to the folder: files by path, none in place of those that it removed.
+    pub fn changes(&self) -> impl Iterator<Item = (String, Option<Ref>)> {
+        let written = self.files.iter().map(|(path, file)| (path.clone(), Some(file.clone())));
+        written.chain(self.removed.iter().map(|path| (path.clone(), None)))
+    }
+}
+
 /// A plan that control rejected, and why.
 #[derive(Debug, Clone)]
 pub struct Round {
@@ -134,6 +145,7 @@ impl Task {
             calls: 0,
             runs: 0,
             rounds: Vec::new(),
+            talk: Talk::default(),
             refused: None,
             repaired: None,
             beyond_repair: false,
@@ -149,6 +161,11 @@ impl Task {
 
     pub fn is_closed(&self) -> bool {
         matches!(self.stage, Stage::Closed)
+    }
+
+    /// Something came back: for the attempt, or for the model in it that asked for a tool.
+    pub(super) fn bring(&mut self, back: Back) {
+        self.stage = if self.talk.settle(&back) { Stage::Open } else { Stage::Back(back) };
     }
 
     /// Is `request` what it waits for?

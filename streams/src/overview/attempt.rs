@@ -21,6 +21,10 @@ impl Overview {
             Fact::PluginRequested(said) => {
                 if let Some(i) = self.open_step(&said.step, said.attempt) {
                     self.set(i, Status::Running);
+                    // Those of a tool are its model's, not the step's.
+                    if self.steps[i].verb != said.verb {
+                        return;
+                    }
                     let given =
                         said.inputs.iter().map(|(name, value)| (name.clone(), Input::Value(Arc::new(value.clone()))));
                     self.steps[i].inputs.extend(given);
@@ -121,11 +125,12 @@ impl Overview {
 
     fn completed(&mut self, said: &StepCompleted, at: Time) {
         let Some(i) = self.open_step(&said.step, said.attempt) else { return };
-        let run = said.run.and_then(|run| self.index.runs.remove(&run));
-        if let Some(run) = run {
-            self.steps[i]
-                .outputs
-                .extend(run.outputs.iter().map(|(name, value)| (name.clone(), Arc::new(value.clone()))));
+        for id in said.runs.iter().chain(&said.run) {
+            let Some(run) = self.index.runs.remove(id) else { continue };
+            if said.run == Some(*id) {
+                let outputs = run.outputs.iter().map(|(name, value)| (name.clone(), Arc::new(value.clone())));
+                self.steps[i].outputs.extend(outputs);
+            }
             self.files.extend(run.files.iter().map(|(path, file)| (path.clone(), file.clone())));
             for path in &run.removed {
                 self.files.remove(path);

@@ -35,6 +35,9 @@ pub struct Call {
     pub model: Option<String>,
     pub provider: Option<String>,
     pub status: State,
+    /// The tools that the model asked for instead of answering.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
     /// How many times a model was tried.
     pub tries: u32,
     pub cost: Cost,
@@ -76,6 +79,7 @@ impl Overview {
             model: said.model.clone(),
             provider: None,
             status: State::Running,
+            tools: Vec::new(),
             tries: 0,
             cost: Cost::default(),
             ms: None,
@@ -104,6 +108,7 @@ impl Overview {
             }
             Fact::LlmCompleted(said) => {
                 call.status = State::Completed;
+                call.tools = said.calls.iter().map(|tool| tool.name.clone()).collect();
                 (call.model, call.provider, call.ms) =
                     (Some(said.model.clone()), Some(said.provider.clone()), Some(said.ms));
                 call.cost.add(said.usage, said.cost_usd);

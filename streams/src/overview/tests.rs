@@ -304,6 +304,7 @@ fn runs_calls_and_people_leave_their_traces() {
                 attempt: 1,
                 agent: "executor-1".into(),
                 run: Some(run),
+                runs: vec![],
                 outputs: Default::default(),
                 deliverables,
             },

@@ -9,6 +9,7 @@ mod complete;
 mod form;
 mod input;
 mod run;
+mod tool;
 mod write;
 
 use schemas::{
@@ -71,7 +72,7 @@ impl Desk<'_> {
     fn start(&self, task: &Task) -> Option<Due> {
         match self.manner(task) {
             Manner::Accomplish => accomplish::request(self, task),
-            Manner::Write => write::request(self, task),
+            Manner::Write => write::start(self, task),
             Manner::Chat => Some(chat::say(self, task)),
             Manner::Ask => Some(ask::ask(self, task)),
             Manner::Form => Some(form::ask(self, task)),

@@ -270,7 +270,7 @@ impl<'a> Call<'a> {
 
     /// What was wanted, or what a model said beside the tools that it asks for.
     fn wished(&self, text: String, calls: &[ToolCall]) -> Result<Value, (String, Vec<String>)> {
-        if !calls.is_empty() {
+        if !calls.is_empty() && !self.material.tools.is_empty() {
             return Ok(Value::String(text));
         }
         self.wish.check(&text).map_err(|found| (text, found))

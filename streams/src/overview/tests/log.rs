@@ -95,6 +95,7 @@ impl Log {
                 attempt,
                 agent: "executor-1".into(),
                 run: None,
+                runs: vec![],
                 outputs,
                 deliverables: vec![],
             },

@@ -4,15 +4,32 @@ use super::{Desk, complete, faulted, input};
 use schemas::{
     Class, Value,
     agent::{AnswerType, QuestionAsked},
-    value::{Ref, Values},
+    value::{self, Ref, Values},
 };
 use streams::{agent::Task, decide::Due};
+
+/// Characters of a question that a model put badly.
+const MOST: usize = 2_000;
 
 pub fn ask(desk: &Desk, task: &Task) -> Due {
     match desk.inputs(task).and_then(|inputs| question(desk, task, &inputs)) {
         Ok(asked) => Due::new(asked, task.entity(), Some(desk.cause(task))),
         Err(why) => faulted(task, Class::InvalidInput, why),
     }
+}
+
+/// A model's question; one that is badly put is put as a plain one.
+pub fn for_model(desk: &Desk, task: &Task, inputs: &Values) -> Due {
+    let asked = question(desk, task, inputs).unwrap_or_else(|_| {
+        let text = inputs.get("question").map_or_else(
+            || Value::from(inputs.clone().into_iter().collect::<serde_json::Map<_, _>>()).to_string(),
+            input::text,
+        );
+        let text = if text.len() > value::INLINE_LIMIT { text.chars().take(MOST).collect() } else { text };
+        plain(task, text)
+    });
+    let before = task.asked.len() as u32 - task.calls - task.runs;
+    Due::new(asked, task.entity(), Some(desk.cause(task))).nth(before)
 }
 
 fn question(desk: &Desk, task: &Task, inputs: &Values) -> Result<QuestionAsked, String> {
@@ -49,16 +66,20 @@ fn question(desk: &Desk, task: &Task, inputs: &Values) -> Result<QuestionAsked, 
             desk.state.about().map(|about| about.time.after_seconds(seconds))
         }
     };
-    Ok(QuestionAsked {
+    Ok(QuestionAsked { answer, choices, expires, ..plain(task, text) })
+}
+
+fn plain(task: &Task, text: String) -> QuestionAsked {
+    QuestionAsked {
         step: task.step.clone(),
         attempt: task.attempt,
         agent: Some(task.agent.clone()),
         text,
-        answer,
-        choices,
+        answer: AnswerType::Text,
+        choices: Vec::new(),
         schema: None,
-        expires,
-    })
+        expires: None,
+    }
 }
 
 pub fn replied(desk: &Desk, task: &Task, reply: &Value) -> Due {

@@ -37,6 +37,9 @@ pub fn with_files(desk: &Desk, task: &Task, mut outputs: Values, files: Vec<Deli
     let mut due = end(desk, task, &outputs, &mut folder, |completed, folder| {
         let files = files.into_iter().map(|given| folder.deliver(&given.name, given.file));
         completed.deliverables.extend(files);
+        completed.runs = task.talk.runs();
+        let written = task.talk.files().into_iter().filter_map(|(path, file)| Some((path, file?)));
+        completed.deliverables.extend(written.map(|(path, file)| folder.deliver_file(&path, file)));
     });
     if let schemas::Fact::StepCompleted(completed) = &mut due.fact {
         let (small, blobs) = input::outline(outputs);
@@ -58,6 +61,7 @@ fn end(
         attempt: task.attempt,
         agent: task.agent.clone(),
         run: None,
+        runs: Vec::new(),
         outputs: Values::new(),
         deliverables: Vec::new(),
     };

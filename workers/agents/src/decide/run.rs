@@ -24,14 +24,23 @@ pub fn request(desk: &Desk, task: &Task) -> Option<Due> {
         Ok(planned) => repaired(task, planned),
         Err(why) => return Some(faulted(task, Class::InvalidInput, why)),
     };
-    let writes = may_write(verb, &inputs);
-    // Two runs that write never overlap: the second must see what the first has written.
-    if writes && !desk.state.may_write() {
-        return None;
-    }
     let mut templates = input::templates(desk.step(task), &inputs);
     templates.retain(|name| !verb.literal.contains(name));
-    let files = files(desk, verb, &inputs, &templates);
+    ready(desk, task, verb, inputs, templates)
+}
+
+/// A run that a model asked for.
+pub fn for_model(desk: &Desk, task: &Task, verb: &Verb, inputs: Values) -> Option<Due> {
+    ready(desk, task, verb, inputs, Vec::new())
+}
+
+fn ready(desk: &Desk, task: &Task, verb: &Verb, inputs: Values, templates: Vec<String>) -> Option<Due> {
+    let writes = may_write(verb, &inputs);
+    // Runs that write never overlap: the second must see what the first has written.
+    if writes && !desk.state.may_write(task) {
+        return None;
+    }
+    let files = files(desk, task, verb, &inputs, &templates);
     let (inputs, blobs) = input::outline(inputs);
     let requested = PluginRequested {
         step: task.step.clone(),
@@ -48,8 +57,9 @@ pub fn request(desk: &Desk, task: &Task) -> Option<Due> {
 }
 
 /// The files that the run may read.
-fn files(desk: &Desk, verb: &Verb, inputs: &Values, templates: &[String]) -> BTreeMap<String, Ref> {
-    let folder = desk.state.folder();
+fn files(desk: &Desk, task: &Task, verb: &Verb, inputs: &Values, templates: &[String]) -> BTreeMap<String, Ref> {
+    let mut folder = desk.state.folder().clone();
+    folder.change(&task.talk.files());
     let Some(access) = &verb.files else { return BTreeMap::new() };
     let lists = verb.name == FILE_OPS && inputs.get("operation").is_some_and(|operation| operation == "list");
     if access.read_all || lists {
@@ -65,7 +75,11 @@ fn files(desk: &Desk, verb: &Verb, inputs: &Values, templates: &[String]) -> BTr
 
 /// Is there a model that could repair the inputs of this attempt, and was it not asked yet?
 pub fn is_repairable(desk: &Desk, task: &Task) -> bool {
-    task.runs > 0 && task.repaired.is_none() && !task.beyond_repair && !desk.mission.is_offline()
+    task.runs > 0
+        && task.talk.is_empty()
+        && task.repaired.is_none()
+        && !task.beyond_repair
+        && !desk.mission.is_offline()
 }
 
 /// Asks a model for inputs that the plugin would take.

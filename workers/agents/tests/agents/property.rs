@@ -5,7 +5,7 @@
 
 use super::log::{Log, fact};
 use proptest::prelude::*;
-use schemas::{Event, EventId, Fact, Value, Writer, fact::Tail};
+use schemas::{Event, EventId, Fact, Value, Writer, agent, fact::Tail};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use streams::agent::State;
@@ -23,13 +23,29 @@ struct World {
 fn input(verb: &str, step: usize) -> Value {
     let value = |value: Value| json!({ "value": value });
     match verb {
-        "THINK" => json!({"prompt": value(json!(format!("p{step}")))}),
+        "THINK" => json!({
+            "prompt": value(json!(format!("p{step}"))), "tools": value(json!(["TEXT_ANALYSIS", "FILE_OPS", "ASK_USER_QUESTION"])),
+        }),
         "TEXT_ANALYSIS" => json!({"text": value(json!("t"))}),
         "FILE_OPS" => {
             json!({"operation": value(json!("append")), "path": value(json!("f")), "content": value(json!("c"))})
         }
         "ASK_USER_QUESTION" => json!({"question": value(json!("?")), "expires": value(json!(60))}),
         _ => json!({"message": value(json!("m"))}),
+    }
+}
+
+/// What a model asks for before it answers: by its request, so that the same one always gets the same.
+fn calls(request: &Event, said: &agent::LlmRequested) -> Value {
+    let call = |name: &str, input: Value| json!({"id": "c", "name": name, "input": input});
+    let n = said.messages.len();
+    let write = json!({"operation": "append", "path": "f", "content": n});
+    match request.id.0.as_u128() % 6 {
+        _ if said.tools.is_empty() => json!([]),
+        0 => json!([call("FILE_OPS", write), call("SHOUT", json!({})), call("TEXT_ANALYSIS", json!({"text": n}))]),
+        1 => json!([call("ASK_USER_QUESTION", json!({"question": format!("{n}?"), "expires": 60}))]),
+        2 => json!([call("TEXT_ANALYSIS", json!({"text": "the same"}))]),
+        _ => json!([]),
     }
 }
 
@@ -90,7 +106,8 @@ impl World {
                 "llm.completed",
                 json!({
                     "step": said.step, "attempt": said.attempt, "provider": "p", "model": "m", "ms": 1,
-                    "answer": format!("to {}", said.step), "usage": {"input": 1, "output": 1}, "cost_usd": 0.01,
+                    "answer": format!("to {}", said.step), "calls": calls(request, said), "usage": {"input": 1, "output": 1},
+                    "cost_usd": 0.01,
                 }),
             ),
             Fact::PluginRequested(said) if how > 0 => {

@@ -101,6 +101,7 @@ fn completed(step: &str, attempt: u32) -> Fact {
         attempt,
         agent: "x".into(),
         run: None,
+        runs: vec![],
         outputs: BTreeMap::new(),
         deliverables: Vec::new(),
     }

@@ -29,6 +29,7 @@ fn completes(mission: &mut Mission, step: &str, attempt: u32) -> Vec<String> {
         attempt,
         agent: "x".into(),
         run: None,
+        runs: vec![],
         outputs: BTreeMap::new(),
         deliverables: Vec::new(),
     };

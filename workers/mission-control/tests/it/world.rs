@@ -192,6 +192,7 @@ impl World {
             attempt,
             agent: "x".into(),
             run: None,
+            runs: vec![],
             outputs: BTreeMap::new(),
             deliverables: Vec::new(),
         };
