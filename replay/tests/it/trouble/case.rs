@@ -51,6 +51,8 @@ pub enum Trouble {
     Invalid,
     /// So many attempts take longer than the step may.
     Slow(u32),
+    /// The model uses a tool so many times before it answers.
+    Tools(u32),
 }
 
 /// A person says something once the log has so many records.
@@ -219,6 +221,7 @@ impl Step {
             3 if verb == Verb::Work => Some(Trouble::Slow(1)),
             4 if verb == Verb::Work => Some([Trouble::Hopeless, Trouble::Permanent][dice.below(2) as usize]),
             5 if verb == Verb::Think => Some(Trouble::Transient(1)),
+            6..=8 if verb == Verb::Think => Some(Trouble::Tools(1 + dice.below(3))),
             _ => None,
         };
         Self { verb, needs, trouble }
@@ -238,6 +241,9 @@ impl Step {
         });
         if matches!(self.verb, Verb::Work | Verb::Think) {
             planned["outputs"] = json!({"text": {"type": "string", "deliverable": format!("s{i}.txt")}});
+        }
+        if let Some(Trouble::Tools(_)) = self.trouble {
+            planned["inputs"]["tools"] = json!({"value": ["WORK"]});
         }
         if let Some(Trouble::Slow(_)) = self.trouble {
             // More attempts of a second each than the freezes of a case can use up.

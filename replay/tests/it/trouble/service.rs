@@ -15,7 +15,7 @@ use nats::{
 };
 use schemas::{
     Class, Event, Fact, Value, Writer,
-    agent::{LlmRequested, PluginRequested, Purpose, Speaker},
+    agent::{LlmRequested, PluginRequested, Purpose, Speaker, ToolCall},
     brain::{LlmCompleted, LlmFailed, Usage},
     capability::{PluginCompleted, PluginFailed},
 };
@@ -159,6 +159,7 @@ impl Plugins {
             Some(Trouble::Transient(attempts)) if asked.attempt <= attempts => Err(Class::Transient),
             Some(Trouble::Hopeless) => Err(Class::Transient),
             Some(Trouble::Permanent) => Err(Class::Permanent),
+            Some(Trouble::Tools(_)) if text == "for the model, 2" => Err(Class::Transient),
             Some(Trouble::Invalid) if text != "repaired" => Err(Class::InvalidInput),
             _ => Ok(format!("{}({text})", asked.step)),
         }
@@ -202,7 +203,7 @@ impl Effect for Models {
             provider: "p".into(),
             model: "m".into(),
             answer: self.answer(asked),
-            calls: Vec::new(),
+            calls: self.calls(asked),
             usage: Usage { input: 1, output: 1, estimated: false },
             cost_usd: 0.01,
             ms: 1,
@@ -213,6 +214,18 @@ impl Effect for Models {
 }
 
 impl Models {
+    /// The tools that it wants before it answers, and one that nobody has.
+    fn calls(&self, asked: &LlmRequested) -> Vec<ToolCall> {
+        let wanted = match self.0.case.step(&asked.step).and_then(|step| step.trouble) {
+            Some(Trouble::Tools(wanted)) if !asked.tools.is_empty() => wanted,
+            _ => 0,
+        };
+        let turn = 1 + asked.messages.iter().filter(|message| message.role == Speaker::Assistant).count() as u32;
+        let input = json!({"text": format!("for the model, {turn}")});
+        let call = |name: &str| ToolCall { id: name.into(), name: name.into(), input: input.clone(), signature: None };
+        if turn <= wanted { vec![call("WORK"), call("NOBODY")] } else { Vec::new() }
+    }
+
     fn answer(&self, asked: &LlmRequested) -> Value {
         match asked.purpose {
             Purpose::Plan => {
