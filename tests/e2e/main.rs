@@ -41,6 +41,7 @@ mod secret;
 mod stage7;
 mod standby;
 mod stuck;
+mod tool;
 mod trouble;
 mod user;
 mod wait;
