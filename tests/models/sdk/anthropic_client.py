@@ -50,12 +50,24 @@ def told(message, pieces):
     }
 
 
-def tool_round(url, prompt, tools, result):
-    messages, asked = client(url).messages, parameters(prompt, tools=tools)
+def tool_round(url, prompt, tools, result, model="test-model-1", stream=False, spoil=None):
+    """Asks and tells results; `spoil` leaves one out, makes it another call's, or forgets the thought before."""
+    messages, asked = client(url).messages, parameters(prompt, model=model, tools=tools)
     message = messages.create(**asked)
-    used = [block for block in message.content if block.type == "tool_use"]
+    content = message.content
+    used = [block for block in content if block.type == "tool_use"]
     results = [{"type": "tool_result", "tool_use_id": block.id, "content": result} for block in used]
-    asked["messages"] += [{"role": "assistant", "content": message.content}, {"role": "user", "content": results}]
+    if spoil == "missing":
+        results[-1] = {"type": "text", "text": result}
+    elif spoil == "stranger":
+        results[-1]["tool_use_id"] = "toolu_stranger"
+    elif spoil == "signature":
+        content = [block for block in content if block.type != "thinking"]
+    asked["messages"] += [{"role": "assistant", "content": content}, {"role": "user", "content": results}]
+    if stream:
+        with messages.stream(**asked) as events:
+            pieces = list(events.text_stream)
+            return told(events.get_final_message(), pieces)
     return told(messages.create(**asked), None)
 
 

@@ -58,13 +58,24 @@ def told(answers, streamed):
     }
 
 
-def tool_round(url, prompt, tools, result):
-    models, asked = client(url).models, parameters(prompt, tools=tools)
+def tool_round(url, prompt, tools, result, model="test-model-1", stream=False, spoil=None):
+    """Asks and tells results; `spoil` leaves one out, makes it another's, or forgets the signature before."""
+    models, asked = client(url).models, parameters(prompt, model=model, tools=tools)
     content = models.generate_content(**asked).candidates[0].content
     called = [part.function_call for part in content.parts if part.function_call]
     results = [types.Part.from_function_response(name=call.name, response={"result": result}) for call in called]
+    if spoil == "missing":
+        results.pop()
+        results.append(types.Part(text=result))
+    elif spoil == "stranger":
+        results[-1] = types.Part.from_function_response(name="stranger", response={"result": result})
+    elif spoil == "signature":
+        for part in content.parts:
+            part.thought_signature = None
     user = types.Content(role="user", parts=[types.Part(text=prompt)])
     asked["contents"] = [user, content, types.Content(role="user", parts=results)]
+    if stream:
+        return told(list(models.generate_content_stream(**asked)), True)
     return told([models.generate_content(**asked)], False)
 
 

@@ -28,7 +28,10 @@ def parameters(prompt, model="test-model-1", system=None, tools=None, schema=Non
 
 
 def chat(url, key="hf_test", stream=False, timeout=20, **asked):
-    client_, asked = client(url, key, timeout), parameters(**asked)
+    return answered(client(url, key, timeout), parameters(**asked), stream)
+
+
+def answered(client_, asked, stream):
     if not stream:
         answer = client_.chat_completion(**asked)
         choice = answer.choices[0]
@@ -65,14 +68,18 @@ def told(message, end, answer, pieces, tools=None):
     }
 
 
-def tool_round(url, prompt, tools, result):
+def tool_round(url, prompt, tools, result, stream=False, spoil=None):
+    """Asks and tells results; `spoil` leaves one out or makes it another call's."""
     client_, asked = client(url), parameters(prompt, tools=tools)
     message = client_.chat_completion(**asked).choices[0].message
     asked["messages"].append(message)
     for call in message.tool_calls:
         asked["messages"].append({"role": "tool", "tool_call_id": call.id, "content": result})
-    answer = client_.chat_completion(**asked)
-    return told(answer.choices[0].message, answer.choices[0].finish_reason, answer, None)
+    if spoil == "missing":
+        asked["messages"].pop()
+    elif spoil == "stranger":
+        asked["messages"][-1]["tool_call_id"] = "call_stranger"
+    return answered(client_, asked, stream)
 
 
 def pieces(url, prompt):

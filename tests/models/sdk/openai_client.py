@@ -53,12 +53,21 @@ def told(completion, pieces):
     }
 
 
-def tool_round(url, prompt, tools, result):
+def tool_round(url, prompt, tools, result, stream=False, spoil=None):
+    """Asks and tells results; `spoil` leaves one out or makes it another call's."""
     completions, asked = client(url).chat.completions, parameters(prompt, tools=tools)
     message = completions.create(**asked).choices[0].message
     asked["messages"].append(message)
     for call in message.tool_calls:
         asked["messages"].append({"role": "tool", "tool_call_id": call.id, "content": result})
+    if spoil == "missing":
+        asked["messages"].pop()
+    elif spoil == "stranger":
+        asked["messages"][-1]["tool_call_id"] = "call_stranger"
+    if stream:
+        with completions.stream(**asked, stream_options={"include_usage": True}) as events:
+            pieces = [event.delta for event in events if event.type == "content.delta"]
+            return told(events.get_final_completion(), pieces)
     return told(completions.create(**asked), None)
 
 

@@ -47,6 +47,8 @@ pub struct Call {
     pub streams: bool,
     /// The names of the tools on offer.
     pub tools: Vec<String>,
+    /// How many results of tools were said.
+    pub results: usize,
     /// The JSON Schema that the answer is to follow.
     pub schema: Option<Value>,
 }
@@ -78,6 +80,7 @@ impl Asked {
             images: Vec::new(),
             streams: false,
             tools: Vec::new(),
+            results: 0,
             schema: None,
         }
     }

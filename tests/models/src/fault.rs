@@ -16,6 +16,8 @@ pub enum Fault {
     Hang(Point),
     /// The connection ends.
     Cut(Point),
+    /// The answer ends there as if it were whole: what makes an end of it never comes.
+    Short(Point),
     /// A page for people in place of the answer, as from a hotel's network.
     WrongType,
     /// In the midst of the answer stands the first half of a character in UTF-8.
@@ -31,6 +33,8 @@ pub enum Point {
     Headers,
     /// A first piece; of what is no stream, half of it.
     Begun,
+    /// Half of the arguments of a call of a tool.
+    Arguments,
 }
 
 /// An error that a provider tells.

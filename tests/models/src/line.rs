@@ -105,8 +105,16 @@ impl Answer {
         };
         let body = match fault {
             Some(Fault::Hang(Point::Headers) | Fault::Cut(Point::Headers)) => end,
-            Some(Fault::Hang(_) | Fault::Cut(_)) => {
-                deltas.truncate(1);
+            Some(Fault::Hang(point) | Fault::Cut(point) | Fault::Short(point)) => {
+                match (point, deltas.as_mut_slice()) {
+                    // They don't come in pieces there.
+                    (Point::Arguments, [only]) => only.truncate(only.len() / 2),
+                    (Point::Arguments, all) => {
+                        let half = all.len() / 2;
+                        deltas.truncate(half);
+                    }
+                    _ => deltas.truncate(1),
+                }
                 in_parts(opening.into_iter().chain(deltas).collect()).chain(end).boxed()
             }
             _ => {

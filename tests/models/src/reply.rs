@@ -14,7 +14,8 @@ pub enum Reply {
 #[derive(Debug, Clone)]
 pub enum Content {
     Text(String),
-    Tools(Vec<Tool>),
+    /// Calls of tools, with what it says before them.
+    Tools(String, Vec<Tool>),
     /// As far as it came before the limit of tokens was reached.
     Cut(String),
     Refused(Filter),
@@ -25,6 +26,22 @@ pub enum Content {
 pub struct Tool {
     pub name: String,
     pub arguments: Value,
+    /// What it writes in place of the arguments, which is no JSON.
+    pub garbled: Option<String>,
+}
+
+impl Tool {
+    pub fn new(name: impl Into<String>, arguments: Value) -> Self {
+        Self { name: name.into(), arguments, garbled: None }
+    }
+    /// One whose arguments can't be read.
+    pub fn garbled(name: impl Into<String>, written: impl Into<String>) -> Self {
+        Self { garbled: Some(written.into()), ..Self::new(name, Value::Null) }
+    }
+    /// The arguments as the model writes them.
+    pub(crate) fn written(&self) -> String {
+        self.garbled.clone().unwrap_or_else(|| self.arguments.to_string())
+    }
 }
 
 /// Who would not have it.
@@ -62,7 +79,10 @@ impl Reply {
         Self::Says(Content::Text(text.into()))
     }
     pub fn tool(name: impl Into<String>, arguments: Value) -> Self {
-        Self::Says(Content::Tools(vec![Tool { name: name.into(), arguments }]))
+        Self::tools("", vec![Tool::new(name, arguments)])
+    }
+    pub fn tools(text: impl Into<String>, tools: Vec<Tool>) -> Self {
+        Self::Says(Content::Tools(text.into(), tools))
     }
     pub fn cut(text: impl Into<String>) -> Self {
         Self::Says(Content::Cut(text.into()))
@@ -85,7 +105,7 @@ impl Content {
             Self::Text(text) => (text.clone(), true),
             Self::Cut(text) => (text.clone(), false),
             Self::Refused(_) => (REFUSAL.to_owned(), true),
-            Self::Tools(tools) => (tools.iter().map(|tool| tool.arguments.to_string()).collect(), true),
+            Self::Tools(text, tools) => (text.clone() + &tools.iter().map(Tool::written).collect::<String>(), true),
         }
     }
 }

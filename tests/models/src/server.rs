@@ -1,14 +1,14 @@
 //! A server, what was asked of it, and what it holds back.
 
 use crate::{
-    ApiError, Call, Content, Dialect, Fault, Purpose, Reply, Usage,
+    ApiError, Call, Content, Dialect, Fault, Point, Purpose, Reply, Tool, Usage,
     call::Asked,
     line::{Answer, Body},
 };
 use http_body_util::{BodyExt, Limited};
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     io,
     sync::{Arc, Mutex, PoisonError},
@@ -204,6 +204,14 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> io::Result<Respo
     shared.word(&call, reply).send(fault.as_ref(), held).await
 }
 
+/// What is being said when it ends.
+fn interrupted(call: &Call, point: Point) -> Content {
+    match call.tools.first().filter(|_| point == Point::Arguments) {
+        Some(tool) => Content::Tools(String::new(), vec![Tool::new(tool, json!({"say": INTERRUPTED}))]),
+        None => Content::Text(INTERRUPTED.into()),
+    }
+}
+
 impl Shared {
     /// What is said to a call, as if nothing came in between.
     fn word(&self, call: &Call, reply: Reply) -> Answer {
@@ -224,7 +232,9 @@ impl Shared {
             Reply::Fails(Fault::WrongType) => Answer::page(),
             Reply::Fails(Fault::HalfCharacter) => self.says(call, &Content::Text(INTERRUPTED.into())).halved(),
             Reply::Fails(Fault::Huge(size)) => self.huge(call, size),
-            Reply::Fails(Fault::Hang(_) | Fault::Cut(_)) => self.says(call, &Content::Text(INTERRUPTED.into())),
+            Reply::Fails(Fault::Hang(point) | Fault::Cut(point) | Fault::Short(point)) => {
+                self.says(call, &interrupted(call, point))
+            }
         }
     }
 

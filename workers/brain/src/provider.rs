@@ -1,15 +1,21 @@
 //! Asking a model over the network. What providers call things is known here and nowhere else.
 
 mod chat;
+mod embed;
+mod envelope;
 mod failure;
+mod http;
+mod image;
 mod known;
 mod native;
+mod tool;
 
 pub use failure::{Failure, Kind};
 pub use known::{Dialect, KNOWN, Known};
 
 use crate::config::{Key, ProviderConfig};
 use chat::Chat;
+use embed::Embedder;
 use native::Native;
 use schemas::{
     Value,
@@ -17,7 +23,7 @@ use schemas::{
     brain::Usage,
 };
 use std::{collections::BTreeMap, future::Future, pin::Pin};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 /// Bytes an answer may have: a runaway is cut off, not stored.
@@ -33,6 +39,7 @@ pub struct Provider {
     /// The same, as it may be told: without the name and password that it may hold.
     address: String,
     speaker: Speaker,
+    embedder: Embedder,
     /// Calls that may begin.
     places: Option<Semaphore>,
 }
@@ -99,7 +106,8 @@ impl Provider {
             Dialect::OpenAi | Dialect::Anthropic | Dialect::Gemini => Speaker::Chat(Chat::new(config, &base)?),
         };
         let places = config.parallel.map(Semaphore::new);
-        Ok(Self { config: config.clone(), address: told(&base), base, speaker, places })
+        let embedder = Embedder::new(config, &base)?;
+        Ok(Self { config: config.clone(), address: told(&base), base, speaker, embedder, places })
     }
 
     pub fn name(&self) -> &'static str {
@@ -113,7 +121,7 @@ impl Provider {
 
     /// Is it asked where its makers are?
     pub fn is_own_address(&self) -> bool {
-        self.config.known.url.is_some_and(|own| own == self.base)
+        self.config.known.is_own(&self.base)
     }
 
     /// The model asked for, the one that it is set to, or else the first that the server offers.
@@ -153,19 +161,26 @@ impl Provider {
     /// By what it means; no key is in its words.
     pub async fn ask(&self, ask: &Ask<'_>) -> Result<Reply, Failure> {
         let asking = async {
-            // Never closed.
-            let _place = match &self.places {
-                Some(places) => places.acquire().await.ok(),
-                None => None,
+            let _place = self.place().await;
+            let mut reply = match &self.speaker {
+                Speaker::Chat(chat) => chat.ask(ask).await?,
+                Speaker::Native(native) => native.ask(ask).await?,
             };
-            match &self.speaker {
-                Speaker::Chat(chat) => chat.ask(ask).await,
-                Speaker::Native(native) => native.ask(ask).await,
-            }
+            tool::name_all(&mut reply.calls, ask.messages);
+            Ok(reply)
         };
         let reply = ask.stop.run_until_cancelled(asking).await;
         let reply = reply.unwrap_or_else(|| Err(Failure::new(Kind::Cancelled, "called off")));
         reply.map_err(|failure| self.worded(failure))
+    }
+
+    /// Waits until a call may begin.
+    async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        match &self.places {
+            // Never closed.
+            Some(places) => places.acquire().await.ok(),
+            None => None,
+        }
     }
 
     /// A failure in words that say what a person can do, and hold nothing that is only for the provider.
@@ -212,7 +227,8 @@ pub fn estimate(messages: &[Message], text: &str) -> Usage {
 /// Takes the pieces of an answer together, and passes each on.
 struct Answer<'a> {
     text: String,
-    live: &'a Live<'a>,
+    /// Where they go.
+    live: Option<&'a Live<'a>>,
 }
 
 impl Answer<'_> {
@@ -224,8 +240,8 @@ impl Answer<'_> {
             return Err(Failure::new(Kind::CutOff, why));
         }
         self.text.push_str(piece);
-        if !piece.is_empty() {
-            (self.live)(piece.to_string()).await;
+        if let Some(live) = self.live.filter(|_| !piece.is_empty()) {
+            live(piece.to_string()).await;
         }
         Ok(())
     }

@@ -43,9 +43,11 @@ impl Speaker for Anthropic {
             Content::Text(text) | Content::Cut(text) => vec![json!({"type": "text", "text": text})],
             Content::Refused(Filter::Model) => vec![json!({"type": "text", "text": REFUSAL})],
             Content::Refused(_) => Vec::new(),
-            Content::Tools(tools) => {
-                let block = |(index, tool): (usize, &Tool)| tool_use(index, tool, &tool.arguments);
-                tools.iter().enumerate().map(block).collect()
+            Content::Tools(text, tools) => {
+                let thought = thinks(&call.model).then(|| thought(THOUGHT, SIGNATURE));
+                let text = (!text.is_empty()).then(|| json!({"type": "text", "text": text}));
+                let block = |(index, tool): (usize, &Tool)| tool_use(call, index, tool, &tool.arguments);
+                thought.into_iter().chain(text).chain(tools.iter().enumerate().map(block)).collect()
             }
         };
         let mut message = message(call, usage);
@@ -65,16 +67,9 @@ impl Speaker for Anthropic {
             Content::Text(text) | Content::Cut(text) => say(text, ping, &mut opening, &mut deltas, &mut closing),
             Content::Refused(Filter::Model) => say(REFUSAL, ping, &mut opening, &mut deltas, &mut closing),
             Content::Refused(_) => opening.push(ping),
-            Content::Tools(tools) => {
+            Content::Tools(text, tools) => {
                 opening.push(ping);
-                for (index, tool) in tools.iter().enumerate() {
-                    deltas.push(begins(index, &tool_use(index, tool, &json!({}))));
-                    let piece = |json: String| json!({"type": "input_json_delta", "partial_json": json});
-                    // The first piece is empty.
-                    let all = std::iter::once(String::new()).chain(pieces(&tool.arguments.to_string()));
-                    deltas.extend(all.map(|json| continues(index, &piece(json))));
-                    deltas.push(ends(index));
-                }
+                deltas.extend(called(call, text, tools));
             }
         }
         let delta = json!({"type": "message_delta", "delta": end(content), "usage": {"output_tokens": usage.output}});
@@ -137,7 +132,7 @@ fn end(content: &Content) -> Value {
     let reason = match content {
         Content::Text(_) => "end_turn",
         Content::Cut(_) => "max_tokens",
-        Content::Tools(_) => "tool_use",
+        Content::Tools(..) => "tool_use",
         Content::Refused(_) => {
             let details = json!({"type": "refusal", "category": "cyber", "explanation": "This was declined."});
             return json!({"stop_reason": "refusal", "stop_sequence": null, "stop_details": details});
@@ -154,14 +149,54 @@ fn merge(into: &mut Value, from: Value) {
     }
 }
 
+/// Block after block: a thought, what is said, each call with its arguments in pieces.
+fn called(call: &Call, text: &str, tools: &[Tool]) -> Vec<Bytes> {
+    let mut blocks = Vec::new();
+    if thinks(&call.model) {
+        let thoughts = pieces(THOUGHT).into_iter().map(|piece| json!({"type": "thinking_delta", "thinking": piece}));
+        let signature = json!({"type": "signature_delta", "signature": SIGNATURE});
+        blocks.push((thought("", ""), thoughts.chain([signature]).collect::<Vec<_>>()));
+    }
+    if !text.is_empty() {
+        let said = pieces(text).into_iter().map(|piece| json!({"type": "text_delta", "text": piece}));
+        blocks.push((json!({"type": "text", "text": ""}), said.collect()));
+    }
+    for (n, tool) in tools.iter().enumerate() {
+        // The first piece is empty.
+        let written = std::iter::once(String::new()).chain(pieces(&tool.written()));
+        let written = written.map(|json| json!({"type": "input_json_delta", "partial_json": json}));
+        blocks.push((tool_use(call, n, tool, &json!({})), written.collect()));
+    }
+    let block = |(index, (block, all)): (usize, (Value, Vec<Value>))| {
+        let all = all.iter().map(|delta| continues(index, delta)).collect::<Vec<_>>();
+        std::iter::once(begins(index, &block)).chain(all).chain([ends(index)]).collect::<Vec<_>>()
+    };
+    blocks.into_iter().enumerate().flat_map(block).collect()
+}
+
+/// Does this model think before it calls, and want its thoughts back?
+fn thinks(model: &str) -> bool {
+    model.ends_with("-thinks")
+}
+
+const THOUGHT: &str = "A tool knows better.";
+/// Opaque to everybody else.
+const SIGNATURE: &str = "c2lnbmVkIGJ5IHRoZSBtb2RlbA==";
+
+fn thought(text: &str, signature: &str) -> Value {
+    json!({"type": "thinking", "thinking": text, "signature": signature})
+}
+
 fn say(text: &str, ping: Bytes, opening: &mut Vec<Bytes>, deltas: &mut Vec<Bytes>, closing: &mut Vec<Bytes>) {
     opening.extend([begins(0, &json!({"type": "text", "text": ""})), ping]);
     deltas.extend(pieces(text).into_iter().map(|piece| continues(0, &json!({"type": "text_delta", "text": piece}))));
     closing.push(ends(0));
 }
 
-fn tool_use(index: usize, tool: &Tool, input: &Value) -> Value {
-    json!({"type": "tool_use", "id": format!("toolu_{}", index + 1), "name": tool.name, "input": input})
+/// No id comes twice in a conversation.
+fn tool_use(call: &Call, index: usize, tool: &Tool, input: &Value) -> Value {
+    let id = format!("toolu_{}", call.results + index + 1);
+    json!({"type": "tool_use", "id": id, "name": tool.name, "input": input})
 }
 
 fn begins(index: usize, block: &Value) -> Bytes {

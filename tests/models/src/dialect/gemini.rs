@@ -1,19 +1,20 @@
 //! Gemini's content, embeddings and list of models, version `v1beta`.
 //!
 //! Shapes: `google-genai` 3.6 (`types.py`, and in `models.py` what is sent to and read from the Gemini API), and
-//! the API reference. Errors have a file of their own.
+//! the API reference; its “Thought signatures” for those. Errors have a file of their own.
 
 mod error;
 mod read;
 
 use super::Speaker;
 use crate::{
-    ApiError, Call, Content, Filter, Usage,
+    ApiError, Call, Content, Filter, Tool, Usage,
     call::Asked,
     line::{Answer, Script},
     reply::pieces,
     vector,
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 pub(super) struct Gemini;
@@ -26,7 +27,7 @@ impl Speaker for Gemini {
     fn whole(&self, call: &Call, content: &Content, usage: Usage) -> Value {
         let parts = match content {
             Content::Text(text) | Content::Cut(text) => vec![json!({"text": text})],
-            Content::Tools(tools) => tools.iter().map(function_call).collect(),
+            Content::Tools(text, tools) => called(call, text, tools),
             Content::Refused(_) => Vec::new(),
         };
         response(call, parts, Some(content), usage)
@@ -38,13 +39,13 @@ impl Speaker for Gemini {
             Content::Text(text) | Content::Cut(text) => {
                 pieces(text).into_iter().map(|piece| json!({"text": piece})).collect()
             }
-            Content::Tools(tools) => tools.iter().map(function_call).collect(),
+            Content::Tools(text, tools) => called(call, text, tools),
             Content::Refused(_) => Vec::new(),
         };
         let deltas = parts.into_iter().map(|part| self.event("", &response(call, vec![part], None, usage))).collect();
         let end = match content {
             Content::Text(_) | Content::Cut(_) => vec![json!({"text": ""})],
-            Content::Tools(_) | Content::Refused(_) => Vec::new(),
+            Content::Tools(..) | Content::Refused(_) => Vec::new(),
         };
         let closing = vec![self.event("", &response(call, end, Some(content), usage))];
         Script { deltas, closing, ..Script::default() }
@@ -82,8 +83,28 @@ impl Speaker for Gemini {
     }
 }
 
-fn function_call(tool: &crate::Tool) -> Value {
-    json!({"functionCall": {"name": tool.name, "args": tool.arguments}})
+/// What is said, then the calls: without ids, those of a model of the third generation with a signature on the first
+/// of them. One whose arguments can't be read is left out, and is why the answer ends.
+fn called(call: &Call, text: &str, tools: &[Tool]) -> Vec<Value> {
+    let said = pieces(text).into_iter().map(|piece| json!({"text": piece}));
+    let readable = tools.iter().filter(|tool| tool.garbled.is_none()).enumerate();
+    let calls = readable.map(|(n, tool)| {
+        let mut part = json!({"functionCall": {"name": tool.name, "args": tool.arguments}});
+        if n == 0 && signs(&call.model) {
+            part["thoughtSignature"] = signature(&call.model, &tool.name).into();
+        }
+        part
+    });
+    said.chain(calls).collect()
+}
+
+/// Does this model want its signatures back?
+fn signs(model: &str) -> bool {
+    model.starts_with("gemini-3")
+}
+
+fn signature(model: &str, function: &str) -> String {
+    BASE64_STANDARD.encode(format!("{model} thought of {function}"))
 }
 
 /// One response; with the content that has now come to its end, if it has.
@@ -105,7 +126,10 @@ fn response(call: &Call, parts: Vec<Value>, ended: Option<&Content>, usage: Usag
         }
         match ended {
             None => {}
-            Some(Content::Text(_) | Content::Tools(_)) => candidate["finishReason"] = "STOP".into(),
+            Some(Content::Tools(_, tools)) if tools.iter().any(|tool| tool.garbled.is_some()) => {
+                candidate["finishReason"] = "MALFORMED_FUNCTION_CALL".into();
+            }
+            Some(Content::Text(_) | Content::Tools(..)) => candidate["finishReason"] = "STOP".into(),
             Some(Content::Cut(_)) => candidate["finishReason"] = "MAX_TOKENS".into(),
             Some(Content::Refused(filter)) => {
                 let reason = if *filter == Filter::Model { "PROHIBITED_CONTENT" } else { "SAFETY" };

@@ -27,6 +27,10 @@ impl Speaker for HuggingFace {
             let model = model.strip_suffix("/pipeline/feature-extraction")?;
             texts(&asked.body["inputs"])
                 .ok_or_else(|| "inputs: a string or a list of strings is required".into())
+                .and_then(|inputs| match inputs.len() {
+                    0..=32 => Ok(inputs),
+                    many => Err(format!("batch size {many} > maximum allowed batch size 32")),
+                })
                 .map(|inputs| Call { model: model.to_owned(), inputs, ..asked.call(Purpose::Embedding) })
         };
         Some(read.map(|call| Call { key: asked.bearer(), ..call }))

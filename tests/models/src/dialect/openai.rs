@@ -39,9 +39,11 @@ impl Speaker for OpenAi {
         let (message, end) = match content {
             Content::Text(text) => (json!({"content": text, "refusal": null}), "stop"),
             Content::Cut(text) => (json!({"content": text, "refusal": null}), "length"),
-            Content::Tools(tools) => {
-                let calls: Vec<_> = tools.iter().enumerate().map(|(index, tool)| tool_call(index, tool)).collect();
-                (json!({"content": null, "refusal": null, "tool_calls": calls}), "tool_calls")
+            Content::Tools(text, tools) => {
+                let calls: Vec<_> =
+                    tools.iter().enumerate().map(|(index, tool)| tool_call(call, index, tool)).collect();
+                let text = if text.is_empty() { Value::Null } else { text.as_str().into() };
+                (json!({"content": text, "refusal": null, "tool_calls": calls}), "tool_calls")
             }
             Content::Refused(Filter::Model) => (json!({"content": null, "refusal": REFUSAL}), "stop"),
             Content::Refused(_) => (json!({"content": "", "refusal": null}), "content_filter"),
@@ -76,9 +78,10 @@ impl Speaker for OpenAi {
             Content::Cut(text) => (said("content", text), "length"),
             Content::Refused(Filter::Model) => (said("refusal", REFUSAL), "stop"),
             Content::Refused(_) => (Vec::new(), "content_filter"),
-            Content::Tools(tools) => {
-                let calls = tools.iter().enumerate().flat_map(|(index, tool)| tool_deltas(index, tool));
-                (calls.map(|call| delta(json!({"tool_calls": [call]}))).collect(), "tool_calls")
+            Content::Tools(text, tools) => {
+                let calls = tools.iter().enumerate().flat_map(|(index, tool)| tool_deltas(call, index, tool));
+                let calls = calls.map(|call| delta(json!({"tool_calls": [call]})));
+                (said("content", text).into_iter().chain(calls).collect(), "tool_calls")
             }
         };
         let mut closing = vec![choice(json!({}), end.into())];
@@ -131,18 +134,19 @@ impl Speaker for OpenAi {
 
 const CREATED: u64 = 1_767_225_600;
 
-fn tool_call(index: usize, tool: &Tool) -> Value {
-    json!({"id": format!("call_{}", index + 1), "type": "function",
-        "function": {"name": tool.name, "arguments": tool.arguments.to_string()}})
+/// No id comes twice in a conversation.
+fn tool_call(call: &Call, index: usize, tool: &Tool) -> Value {
+    json!({"id": format!("call_{}", call.results + index + 1), "type": "function",
+        "function": {"name": tool.name, "arguments": tool.written()}})
 }
 
 /// The name first, then the arguments piece by piece.
-fn tool_deltas(index: usize, tool: &Tool) -> Vec<Value> {
-    let mut first = tool_call(index, tool);
+fn tool_deltas(call: &Call, index: usize, tool: &Tool) -> Vec<Value> {
+    let mut first = tool_call(call, index, tool);
     first["index"] = index.into();
     first["function"]["arguments"] = "".into();
     let more = |piece: String| json!({"index": index, "function": {"arguments": piece}});
-    std::iter::once(first).chain(pieces(&tool.arguments.to_string()).into_iter().map(more)).collect()
+    std::iter::once(first).chain(pieces(&tool.written()).into_iter().map(more)).collect()
 }
 
 fn tokens(usage: Usage) -> Value {

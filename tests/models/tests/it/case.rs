@@ -1,8 +1,8 @@
 //! What goes well, in every dialect.
 
-use crate::sdk::{self, ask, ask_then, chat};
+use crate::sdk::{ask, ask_then, chat};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use model_servers::{Content, Dialect, Filter, Purpose, Reply, Server, Setup, Tool, Usage};
+use model_servers::{Dialect, Filter, Purpose, Reply, Server, Setup, Usage};
 use serde_json::{Value, json};
 
 /// Every case for every dialect that has it.
@@ -22,22 +22,26 @@ macro_rules! suite {
 
 suite! {
     openai OpenAi {
-        a_text_comes_whole_and_in_pieces a_tool_is_called_and_its_result_is_read json_follows_a_schema
+        a_text_comes_whole_and_in_pieces a_tool_is_called_and_its_result_is_read calls_come_with_text_and_all_at_once
+        each_result_answers_a_call_of_the_turn_before json_follows_a_schema
         an_image_arrives tokens_are_told the_first_piece_comes_while_the_last_is_held_back
         a_text_that_was_cut_says_so a_refusal_is_told texts_become_vectors models_are_listed a_key_is_needed
     }
     anthropic Anthropic {
-        a_text_comes_whole_and_in_pieces a_tool_is_called_and_its_result_is_read json_follows_a_schema
+        a_text_comes_whole_and_in_pieces a_tool_is_called_and_its_result_is_read calls_come_with_text_and_all_at_once
+        each_result_answers_a_call_of_the_turn_before json_follows_a_schema
         an_image_arrives tokens_are_told the_first_piece_comes_while_the_last_is_held_back
-        a_text_that_was_cut_says_so a_refusal_is_told models_are_listed
+        a_text_that_was_cut_says_so a_refusal_is_told a_signature_comes_back_with_its_call models_are_listed
     }
     gemini Gemini {
-        a_text_comes_whole_and_in_pieces a_tool_is_called_and_its_result_is_read json_follows_a_schema
+        a_text_comes_whole_and_in_pieces a_tool_is_called_and_its_result_is_read calls_come_with_text_and_all_at_once
+        each_result_answers_a_call_of_the_turn_before json_follows_a_schema
         an_image_arrives tokens_are_told the_first_piece_comes_while_the_last_is_held_back
-        a_text_that_was_cut_says_so a_refusal_is_told texts_become_vectors models_are_listed
+        a_text_that_was_cut_says_so a_refusal_is_told texts_become_vectors a_signature_comes_back_with_its_call models_are_listed
     }
     hugging_face HuggingFace {
-        a_text_comes_whole_and_in_pieces a_tool_is_called_and_its_result_is_read json_follows_a_schema
+        a_text_comes_whole_and_in_pieces a_tool_is_called_and_its_result_is_read calls_come_with_text_and_all_at_once
+        each_result_answers_a_call_of_the_turn_before json_follows_a_schema
         an_image_arrives tokens_are_told the_first_piece_comes_while_the_last_is_held_back
         a_text_that_was_cut_says_so a_refusal_is_told texts_become_vectors
     }
@@ -51,6 +55,13 @@ suite! {
         the_first_piece_comes_while_the_last_is_held_back a_text_that_was_cut_says_so models_are_listed
     }
 }
+
+mod tool;
+
+use tool::{
+    a_signature_comes_back_with_its_call, a_tool_is_called_and_its_result_is_read,
+    calls_come_with_text_and_all_at_once, each_result_answers_a_call_of_the_turn_before,
+};
 
 const TEXT: &str = "Ein Café für 3 €, \"naïve\" 🦀\nand a new line";
 
@@ -83,33 +94,6 @@ fn a_text_comes_whole_and_in_pieces(dialect: Dialect) {
         assert!(call.images.is_empty() && call.tools.is_empty() && call.schema.is_none());
     }
     assert_eq!(server.count(if talks(dialect) { "some-model" } else { "" }), 2);
-}
-
-fn a_tool_is_called_and_its_result_is_read(dialect: Dialect) {
-    let server = Server::start(dialect, |call| {
-        assert_eq!(call.tools, ["weather"]);
-        if call.text.contains("12 degrees") {
-            Reply::text("It is cold.")
-        } else {
-            Reply::tool("weather", json!({"city": "Zürich", "days": [1, 2]}))
-        }
-    });
-    let asked = json!({"prompt": "What is the weather?", "tools": [sdk::tool()]});
-    for stream in [false, true] {
-        let told = chat(dialect, &server, stream, &asked);
-        let tools = json!([{"name": "weather", "arguments": {"city": "Zürich", "days": [1, 2]}}]);
-        assert_eq!(told["tools"], tools, "{told}");
-    }
-    let both = [json!({"name": "weather", "arguments": {"city": "Bern"}}), json!({"name": "weather", "arguments": {}})];
-    let tools = both.clone().map(|tool| Tool { name: "weather".into(), arguments: tool["arguments"].clone() });
-    let two = Server::start(dialect, move |_| Reply::Says(Content::Tools(tools.to_vec())));
-    for stream in [false, true] {
-        assert_eq!(chat(dialect, &two, stream, &asked)["tools"], json!(both));
-    }
-    let mut asked = asked;
-    asked["result"] = "12 degrees".into();
-    let told = ask(dialect, &server, "tool_round", &asked);
-    assert_eq!((&told["text"], &told["tools"]), (&json!("It is cold."), &json!([])), "{told}");
 }
 
 fn json_follows_a_schema(dialect: Dialect) {
@@ -214,6 +198,16 @@ fn a_refusal_is_told(dialect: Dialect) {
     }
 }
 
+/// How many texts it takes at once.
+fn most_texts(dialect: Dialect) -> Option<usize> {
+    match dialect {
+        Dialect::OpenAi => Some(2048),
+        Dialect::Gemini => Some(100),
+        Dialect::HuggingFace => Some(32),
+        _ => None,
+    }
+}
+
 fn texts_become_vectors(dialect: Dialect) {
     let server = Server::start(dialect, |_| Reply::text("of no account"));
     let told = ask(dialect, &server, "embed", &json!({"inputs": ["a cat", "the moon", "a cat"]}));
@@ -227,6 +221,13 @@ fn texts_become_vectors(dialect: Dialect) {
     assert_ne!(told["same"], false, "{told}");
     let calls = server.calls();
     assert_eq!((calls[0].purpose, calls.last().unwrap().inputs.len()), (Purpose::Embedding, 3));
+    if let Some(most) = most_texts(dialect) {
+        let texts = |n: usize| vec!["a cat"; n];
+        let told = ask(dialect, &server, "embed", &json!({"inputs": texts(most)}));
+        assert_eq!(told["vectors"].as_array().map(Vec::len), Some(most), "{dialect:?}");
+        let refused = ask(dialect, &server, "embed", &json!({"inputs": texts(most + 1)}));
+        assert!(refused["raised"].is_string() && refused["status"] == 400, "{dialect:?}: {refused}");
+    }
     if matches!(dialect, Dialect::OpenAi | Dialect::Gemini) {
         let told = ask(dialect, &server, "embed", &json!({"inputs": ["a cat"], "dimensions": 3}));
         assert_eq!(told["vectors"][0].as_array().map(Vec::len), Some(3), "{told}");

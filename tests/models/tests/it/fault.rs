@@ -1,7 +1,7 @@
 //! What goes wrong on the way: the provider's library notices, each in its way.
 
-use crate::sdk::ask;
-use model_servers::{ApiError, Dialect, Fault, Point, Server};
+use crate::sdk::{ask, tool};
+use model_servers::{ApiError, Dialect, Fault, Point, Reply, Server, Tool};
 use serde_json::{Value, json};
 use std::thread;
 
@@ -118,5 +118,28 @@ fn a_long_answer_has_the_shape_of_a_short_one() {
             let pieces = told["pieces"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::len);
             assert_eq!(whole.max(pieces.sum()), SIZE, "{dialect:?} {stream}: {:.300}", told.to_string());
         }
+    });
+}
+
+/// Arguments that end too early, or are none, are no arguments; who knows no end of a stream but its last word
+/// notices when that is missing.
+#[test]
+fn a_call_that_is_cut_or_can_not_be_read_is_noticed() {
+    each(|dialect| {
+        let asked = json!({"prompt": "?", "stream": true, "tools": [tool()]});
+        let told = |reply: Reply| {
+            let server = Server::start(dialect, move |_| reply.clone());
+            ask(dialect, &server, "chat", &asked)
+        };
+        if matches!(dialect, Dialect::LlamaCpp | Dialect::Tgi) {
+            // They know no tools.
+            return;
+        }
+        let garbled = told(Reply::tools("", vec![Tool::garbled("weather", "{\"city\": Bern}")]));
+        assert!(garbled["raised"].is_string() || garbled["end"] == "MALFORMED_FUNCTION_CALL", "{dialect:?}: {garbled}");
+        let cut = told(Fault::Cut(Point::Arguments).into());
+        assert!(cut["raised"].is_string(), "{dialect:?}: {cut}");
+        let short = told(Fault::Short(Point::Arguments).into());
+        assert!(short["raised"].is_string() || short["end"].is_null(), "{dialect:?}: {short}");
     });
 }

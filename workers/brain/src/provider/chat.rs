@@ -1,22 +1,28 @@
 //! The dialects that genai speaks: OpenAI's, Anthropic's and Gemini's.
 
-use super::{Answer, Ask, Dialect, Failure, Kind, Reply, estimate, failure};
+mod conversation;
+mod error;
+
+use super::{Answer, Ask, Dialect, Failure, Kind, MOST_BYTES, Reply, estimate, tool};
 use crate::config::{Key, ProviderConfig};
+use error::failed;
 use futures::StreamExt;
 use genai::{
     Client, Headers, ModelIden, ModelSpec, ServiceTarget,
     adapter::AdapterKind,
     chat::{
-        ChatMessage, ChatOptions, ChatRequest, ChatResponseFormat, ChatStreamEvent, JsonSpec, RawFrameRef, StopReason,
-        StreamEnd, Tool,
+        ChatOptions, ChatRequest, ChatResponseFormat, ChatStreamEvent, JsonSpec, RawFrameRef, StopReason, StreamEnd,
+        Tool,
     },
+    embed::EmbedOptions,
     resolver::{AuthData, Endpoint, ProviderConfig as Target},
 };
 use schemas::{
     Value,
-    agent::{Message, Speaker},
+    agent::{Message, ToolCall},
     brain::Usage,
 };
+use serde_json::json;
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -28,11 +34,21 @@ const ANSWER: &str = "answer";
 pub struct Chat {
     client: Client,
     kind: AdapterKind,
+    name: &'static str,
     base: String,
     key: Option<Key>,
     headers: Headers,
     /// Until an answer begins, and between two pieces of it.
     waits: (Duration, Duration),
+    /// Whether it holds an answer to a schema where it may call tools instead.
+    takes_both: bool,
+}
+
+/// The tool by which the answer is given.
+struct Given {
+    name: String,
+    /// Whether the answer stands in an object, as its only member.
+    wraps: bool,
 }
 
 /// How JSON is asked for.
@@ -60,16 +76,28 @@ impl Chat {
         Ok(Self {
             client: Client::new().map_err(|error| error.to_string())?,
             kind,
+            name: config.known.name,
             base: base.into(),
             key: config.key.clone(),
             headers: headers.collect::<Vec<_>>().into(),
             waits: (config.first_word, config.next_word),
+            // Many servers that speak like OpenAI's refuse it, or never call a tool then; so does Gemini: “Function
+            // calling with a response mime type: 'application/json' is unsupported”.
+            takes_both: kind == AdapterKind::Anthropic || config.known.name == "openai" && config.known.is_own(base),
         })
     }
 
     fn auth(&self) -> AuthData {
         // Local servers want no key, but the dialects have a place for one.
         AuthData::from_single(self.key.as_ref().map_or("none", Key::reveal))
+    }
+
+    fn target(&self, model: &str) -> ModelSpec {
+        ModelSpec::from_target(ServiceTarget {
+            endpoint: Endpoint::from_owned(self.base.clone()),
+            auth: self.auth(),
+            model: ModelIden::new(self.kind, model),
+        })
     }
 
     /// # Errors
@@ -82,45 +110,43 @@ impl Chat {
         names.map_err(|error| failed(&error))
     }
 
+    /// A vector for each text, in the order of the texts, and the tokens where they are counted.
+    ///
+    /// # Errors
+    /// By what it means.
+    pub async fn embed(&self, model: &str, texts: &[String]) -> Result<(Vec<Vec<f32>>, Option<u64>), Failure> {
+        let options = EmbedOptions::new().with_headers(self.headers.clone());
+        let asking = self.client.embed_batch(self.target(model), texts.to_vec(), Some(&options));
+        let said = tokio::time::timeout(self.waits.0, asking).await;
+        let said =
+            said.map_err(|_| Failure::new(Kind::TimedOut, "no vectors came"))?.map_err(|error| failed(&error))?;
+        let tokens = said.usage.prompt_tokens.and_then(|tokens| u64::try_from(tokens).ok());
+        let mut embeddings = said.embeddings;
+        embeddings.sort_by_key(|embedding| embedding.index);
+        Ok((embeddings.into_iter().map(|embedding| embedding.vector).collect(), tokens))
+    }
+
     /// # Errors
     /// By what it means.
     pub async fn ask(&self, ask: &Ask<'_>) -> Result<Reply, Failure> {
-        let target = ServiceTarget {
-            endpoint: Endpoint::from_owned(self.base.clone()),
-            auth: self.auth(),
-            model: ModelIden::new(self.kind, ask.model),
-        };
-        let mut chat = ChatRequest::new(ask.messages.iter().map(message).collect());
-        let mut options = ChatOptions::default()
-            .with_capture_usage(true)
-            .with_capture_tool_calls(true)
-            .with_stream_header_timeout(self.waits.0)
-            .with_stream_read_timeout(self.waits.1)
-            .with_extra_headers(self.headers.clone());
-        let form = self.form(ask.schema);
-        let schema = ask.schema.cloned().unwrap_or_default();
-        match form {
-            Form::Text => {}
-            Form::Mode => options = options.with_response_format(ChatResponseFormat::JsonMode),
-            Form::Schema => options = options.with_response_format(JsonSpec::new(ANSWER, schema)),
-            Form::Tool => {
-                let tool = Tool::new(ANSWER).with_description("Gives the answer.").with_schema(schema);
-                // Not forced: models that think refuse that. What they write instead is read as well.
-                chat = chat.with_tools(vec![tool]);
-            }
-        }
+        let (chat, mut options, answers) = self.request(ask)?;
         let refusal = Arc::new(Mutex::new(String::new()));
         let heard = Arc::clone(&refusal);
         options = options.with_raw_frame_fn(move |_, frame| overheard(&frame, &heard));
-        let asking = self.client.exec_chat_stream(ModelSpec::from_target(target), chat, Some(&options));
+        let asking = self.client.exec_chat_stream(self.target(ask.model), chat, Some(&options));
         let mut stream = asking.await.map_err(|error| failed(&error))?.stream;
-        let (mut answer, mut ended) = (Answer { text: String::new(), live: ask.live }, None::<StreamEnd>);
+        let (mut answer, mut ended) = (Answer { text: String::new(), live: Some(ask.live) }, None::<StreamEnd>);
         let refused = || refusal.lock().ok().map(|said| said.clone()).filter(|said| !said.is_empty());
         while let Some(event) = stream.next().await {
             match event
                 .map_err(|error| refused().map_or_else(|| failed(&error), |why| Failure::new(Kind::Filtered, why)))?
             {
                 ChatStreamEvent::Chunk(piece) => answer.push(&piece.content).await?,
+                ChatStreamEvent::ToolCallChunk(piece)
+                    if piece.tool_call.fn_arguments.as_str().is_some_and(|written| written.len() > MOST_BYTES) =>
+                {
+                    return Err(Failure::new(Kind::CutOff, "the arguments of a call do not end"));
+                }
                 ChatStreamEvent::End(end) => ended = Some(end),
                 _ => {}
             }
@@ -129,43 +155,110 @@ impl Chat {
             let usage = estimate(ask.messages, &answer.text);
             return Err(Failure { usage, ..Failure::new(Kind::Garbled, "the answer was cut off") });
         };
-        let mut text = answer.text;
-        if form == Form::Tool
-            && let Some(call) = end.captured_content.as_ref().and_then(|content| content.tool_calls().first().copied())
-        {
-            text = call.fn_arguments.to_string();
-            (ask.live)(text.clone()).await;
+        let mut calls = end.captured_content.as_ref().map(|content| self.calls(ask.model, content)).unwrap_or_default();
+        if let Some(given) = answers.and_then(|answers| answers.taken(&mut calls)) {
+            answer.text.clear();
+            answer.push(&given).await?;
         }
+        let text = answer.text;
         let usage =
             end.captured_usage.map_or_else(|| estimate(ask.messages, &text), |said| of(&said, ask.messages, &text));
+        let says_nothing = text.is_empty() && calls.is_empty();
+        let failed = |kind: Kind, why: String| Err(Failure { usage, ..Failure::new(kind, why) });
         match end.captured_stop_reason {
-            _ if text.is_empty() && refused().is_some() => {
-                Err(Failure { usage, ..Failure::new(Kind::Filtered, refused().unwrap_or_default()) })
-            }
+            _ if says_nothing && refused().is_some() => failed(Kind::Filtered, refused().unwrap_or_default()),
             // Not a word, and no reason why it is over: it was no answer of a model.
-            None if text.is_empty() => Err(Failure { usage, ..Failure::new(Kind::Garbled, "what came is no answer") }),
+            None if says_nothing => failed(Kind::Garbled, "what came is no answer".into()),
+            // Its answers have no other end; genai takes what is there.
+            None if self.kind == AdapterKind::Gemini => failed(Kind::Garbled, "the answer was cut off".into()),
             Some(StopReason::ContentFilter(reason)) => {
-                let why = format!("the content filter ended the answer ({reason})");
-                Err(Failure { usage, ..Failure::new(Kind::Filtered, why) })
+                failed(Kind::Filtered, format!("the content filter ended the answer ({reason})"))
             }
-            Some(StopReason::MaxTokens(_)) => Err(Failure {
-                usage,
-                ..Failure::new(Kind::CutOff, "the answer was cut at the model's limit of tokens")
-            }),
-            _ => Ok(Reply { text, calls: Vec::new(), usage }),
+            Some(StopReason::MaxTokens(_)) => {
+                failed(Kind::CutOff, "the answer was cut at the model's limit of tokens".into())
+            }
+            // As Gemini ends a call that it could not write.
+            Some(StopReason::Other(reason)) if says_nothing => {
+                failed(Kind::Garbled, format!("the model ended without an answer ({reason})"))
+            }
+            _ => Ok(Reply { text, calls, usage }),
         }
     }
 
+    /// What is asked, how, and the tool by which the answer is given, if it is one.
+    fn request(&self, ask: &Ask<'_>) -> Result<(ChatRequest, ChatOptions, Option<Given>), Failure> {
+        let mut options = ChatOptions::default()
+            .with_capture_usage(true)
+            .with_capture_tool_calls(true)
+            // Only there it must be said again, and costs nothing.
+            .with_capture_reasoning_content(self.kind == AdapterKind::Anthropic)
+            .with_stream_header_timeout(self.waits.0)
+            .with_stream_read_timeout(self.waits.1)
+            .with_extra_headers(self.headers.clone());
+        let tool = |tool: &super::Tool| {
+            Tool::new(tool.name.clone()).with_description(&tool.description).with_schema(tool::input(&tool.input))
+        };
+        let mut tools: Vec<_> = ask.tools.iter().map(tool).collect();
+        let mut answers = None;
+        let schema = ask.schema.cloned().unwrap_or_default();
+        match self.form(ask.schema, !tools.is_empty()) {
+            Form::Text => {}
+            Form::Mode => options = options.with_response_format(ChatResponseFormat::JsonMode),
+            Form::Schema => options = options.with_response_format(JsonSpec::new(ANSWER, schema)),
+            Form::Tool => {
+                let (given, input) = Given::new(ask.tools, schema);
+                // Not forced: models that think refuse that. What they write instead is read as well.
+                let words = "Gives the answer; call it last, and alone.";
+                tools.push(Tool::new(given.name.clone()).with_description(words).with_schema(input));
+                answers = Some(given);
+            }
+        }
+        let chat = ChatRequest::new(self.messages(ask)?);
+        let chat = if tools.is_empty() { chat } else { chat.with_tools(tools) };
+        Ok((chat, options, answers))
+    }
+
     /// Where a schema has maps with free keys, as plans do, no strict dialect knows it.
-    fn form(&self, schema: Option<&Value>) -> Form {
+    fn form(&self, schema: Option<&Value>, has_tools: bool) -> Form {
         match (schema, self.kind) {
             (None, _) => Form::Text,
-            (Some(schema), _) if is_strict(schema) => Form::Schema,
+            (Some(schema), _) if is_strict(schema) && (self.takes_both || !has_tools) => Form::Schema,
+            (Some(_), _) if has_tools => Form::Tool,
             // Gemini's takes JSON Schema as it is.
             (Some(_), AdapterKind::Gemini) => Form::Schema,
             (Some(_), AdapterKind::Anthropic) => Form::Tool,
             (Some(_), _) => Form::Mode,
         }
+    }
+}
+
+impl Given {
+    /// With the schema of its inputs. They are an object, so what is none stands in one.
+    fn new(others: &[super::Tool], schema: Value) -> (Self, Value) {
+        let mut name = ANSWER.to_string();
+        while others.iter().any(|tool| tool.name == name) {
+            name.push('_');
+        }
+        let wraps = !tool::is_input(&schema);
+        let wrapped = || {
+            let answer = tool::moved(&schema, &format!("/properties/{ANSWER}"));
+            json!({"type": "object", "properties": {ANSWER: answer}, "required": [ANSWER]})
+        };
+        let input = if wraps { wrapped() } else { schema };
+        (Self { name, wraps }, input)
+    }
+
+    /// The answer out of the calls; where other tools are asked for as well it comes too early, and is dropped.
+    fn taken(&self, calls: &mut Vec<ToolCall>) -> Option<String> {
+        let (answers, others): (Vec<_>, Vec<_>) = calls.drain(..).partition(|call| call.name == self.name);
+        *calls = others;
+        let ToolCall { input, .. } = answers.into_iter().next().filter(|_| calls.is_empty())?;
+        Some(match input {
+            // No JSON: the model is told so, and asked again.
+            Value::String(written) => written,
+            Value::Object(mut fields) if self.wraps && fields.contains_key(ANSWER) => fields[ANSWER].take().to_string(),
+            given => given.to_string(),
+        })
     }
 }
 
@@ -196,15 +289,6 @@ fn is_strict(schema: &Value) -> bool {
     }
 }
 
-fn message(message: &Message) -> ChatMessage {
-    match message.role {
-        Speaker::System => ChatMessage::system(&message.text),
-        Speaker::User => ChatMessage::user(&message.text),
-        Speaker::Assistant => ChatMessage::assistant(&message.text),
-        Speaker::Tool => ChatMessage::user(&message.text),
-    }
-}
-
 /// Tokens as the provider counts them.
 fn of(said: &genai::chat::Usage, messages: &[Message], text: &str) -> Usage {
     let number = |tokens: Option<i32>| u64::try_from(tokens.unwrap_or(0)).unwrap_or(0);
@@ -212,106 +296,6 @@ fn of(said: &genai::chat::Usage, messages: &[Message], text: &str) -> Usage {
         (None, None) => estimate(messages, text),
         (input, output) => Usage { input: number(input), output: number(output), estimated: false },
     }
-}
-
-/// What an error of genai means.
-fn failed(error: &genai::Error) -> Failure {
-    let (status, body, after) = told_by(error);
-    let kind = match status {
-        Some(status) => failure::meaning(status, &body, after),
-        None if is_timeout(error) => Kind::TimedOut,
-        None if is_words(error) => Kind::Garbled,
-        None => Kind::Unreachable,
-    };
-    let status = status.map(|status| format!("({status}) ")).unwrap_or_default();
-    Failure::new(kind, format!("{status}{}", body.trim()))
-}
-
-type Told = (Option<u16>, String, Option<Duration>);
-
-fn told_by(error: &genai::Error) -> Told {
-    use genai::Error as E;
-    match error {
-        E::HttpError { status, body, headers, .. } => (Some(status.as_u16()), body.clone(), wait(headers, body)),
-        E::WebModelCall { webc_error, .. } | E::WebAdapterCall { webc_error, .. } => {
-            let body = match webc_error {
-                genai::webc::Error::ResponseFailedStatus { body, .. } => body.clone(),
-                other => chain(other),
-            };
-            let after = webc_error.headers().and_then(|headers| wait(headers, &body));
-            (webc_error.status().map(|status| status.as_u16()), body, after)
-        }
-        E::WebStream { cause, error, .. } => {
-            let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
-            while let Some(found) = source {
-                if let Some(inner) = found.downcast_ref::<genai::Error>() {
-                    return told_by(inner);
-                }
-                source = found.source();
-            }
-            (None, cause.clone(), None)
-        }
-        // An error in place of the rest of the answer: its words say what it means.
-        E::ChatResponse { body, .. } => {
-            let said = body.to_string();
-            (Some(status_in(body)), said, None)
-        }
-        other => (None, other.to_string(), None),
-    }
-}
-
-/// The status that an error in the middle of a stream would have had in place of the answer.
-fn status_in(body: &Value) -> u16 {
-    let error = body.get("error").unwrap_or(body);
-    let code = error["code"].as_u64().or_else(|| error["status"].as_u64()).and_then(|code| u16::try_from(code).ok());
-    let named = ["type", "code", "status"].iter().filter_map(|field| error[*field].as_str());
-    let named = named.map(|name| match name.to_lowercase().as_str() {
-        "rate_limit_error" | "rate_limit_exceeded" | "resource_exhausted" | "insufficient_quota" => 429,
-        "authentication_error" | "invalid_api_key" | "unauthenticated" => 401,
-        "permission_error" | "permission_denied" => 403,
-        "not_found_error" | "model_not_found" | "not_found" => 404,
-        "invalid_request_error" | "invalid_argument" | "context_length_exceeded" | "content_filter" => 400,
-        _ => 0,
-    });
-    code.filter(|code| (400..600).contains(code)).or_else(|| named.max().filter(|code| *code > 0)).unwrap_or(500)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the edge: a provider may say a date to wait for")]
-fn wait(headers: &reqwest::header::HeaderMap, body: &str) -> Option<Duration> {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    failure::after(header, body, jiff::Timestamp::now())
-}
-
-/// Did nothing come for too long?
-fn is_timeout(error: &genai::Error) -> bool {
-    let words = error.to_string().to_lowercase();
-    words.contains("timeout") || words.contains("timed out")
-}
-
-/// Was there an answer, but none that can be read?
-fn is_words(error: &genai::Error) -> bool {
-    use genai::Error as E;
-    let unreadable = |error: &genai::webc::Error| {
-        use genai::webc::Error as W;
-        matches!(error, W::ResponseFailedNotJson { .. } | W::ResponseFailedInvalidJson { .. } | W::JsonValueExt(_))
-    };
-    match error {
-        E::StreamParse { .. } | E::ChatResponseGeneration { .. } | E::InvalidJsonResponseElement { .. } => true,
-        E::SerdeJson(_) | E::JsonValueExt(_) | E::NoChatResponse { .. } => true,
-        E::WebModelCall { webc_error, .. } | E::WebAdapterCall { webc_error, .. } => unreadable(webc_error),
-        _ => false,
-    }
-}
-
-/// An error with what led to it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(found) = source {
-        words.push_str(&format!(": {found}"));
-        source = found.source();
-    }
-    words
 }
 
 #[cfg(test)]
@@ -329,15 +313,39 @@ mod tests {
     }
 
     #[test]
-    fn an_error_within_a_stream_has_the_status_that_it_would_have_had() {
-        for (body, status) in [
-            (json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}), 500),
-            (json!({"error": {"type": "rate_limit_error"}}), 429),
-            (json!({"error": {"code": 503, "status": "UNAVAILABLE"}}), 503),
-            (json!({"error": {"code": "context_length_exceeded", "type": "invalid_request_error"}}), 400),
-            (json!({"message": "?"}), 500),
+    fn an_answer_is_given_by_a_tool_of_its_own_and_alone() {
+        let other = super::super::Tool { name: "answer".into(), description: String::new(), input: json!({}) };
+        let call = |name: &str, input: Value| ToolCall { id: "1".into(), name: name.into(), input, signature: None };
+        let object = json!({"type": "object", "additionalProperties": true});
+        let (given, input) = Given::new(&[other], object.clone());
+        assert_eq!((given.name.as_str(), input), ("answer_", object));
+        let mut calls = vec![call("answer", json!({"a": 1})), call("answer_", json!({"b": 1}))];
+        assert_eq!(given.taken(&mut calls), None, "another is asked for first");
+        assert_eq!(calls, [call("answer", json!({"a": 1}))]);
+        assert_eq!(given.taken(&mut vec![call("answer_", json!({"b": 1}))]).as_deref(), Some(r#"{"b":1}"#));
+        let list = json!({"type": "array", "items": {"$ref": "#/$defs/N"}, "$defs": {"N": {"type": "integer"}}});
+        let (given, input) = Given::new(&[], list);
+        assert_eq!(input["properties"]["answer"]["items"]["$ref"], "#/properties/answer/$defs/N");
+        assert_eq!(given.taken(&mut vec![call("answer", json!({"answer": [1]}))]).as_deref(), Some("[1]"));
+        assert_eq!(given.taken(&mut vec![call("answer", json!("[1"))]).as_deref(), Some("[1"));
+    }
+
+    #[test]
+    fn a_schema_is_held_beside_tools_only_where_that_works() {
+        let closed = json!({"type": "object", "additionalProperties": false, "properties": {}});
+        let form = |name: &str, url: Option<&str>, has_tools: bool| {
+            let known = crate::Known::find(name).expect("known");
+            let base = known.base(url.or(known.url).expect("an address"));
+            Chat::new(&ProviderConfig::new(known), &base).expect("a client").form(Some(&closed), has_tools)
+        };
+        for (name, url, with, without) in [
+            ("openai", None, Form::Schema, Form::Schema),
+            ("openai", Some("http://host:8000"), Form::Tool, Form::Schema),
+            ("huggingface", None, Form::Tool, Form::Schema),
+            ("anthropic", None, Form::Schema, Form::Schema),
+            ("gemini", None, Form::Tool, Form::Schema),
         ] {
-            assert_eq!(status_in(&body), status, "{body}");
+            assert_eq!((form(name, url, true), form(name, url, false)), (with, without), "{name} {url:?}");
         }
     }
 }

@@ -135,6 +135,8 @@ pub fn meaning(status: u16, body: &str, after: Option<Duration>) -> Kind {
         400 if is_model => Kind::Unknown,
         400 if is_key => Kind::Unauthorized,
         400 if is_quota => Kind::NoQuota,
+        // The server was started without it.
+        501 => Kind::Rejected,
         409 | 425 | 500..=599 => Kind::Overloaded(after),
         424 => Kind::Overloaded(after),
         _ => Kind::Rejected,
@@ -195,6 +197,7 @@ mod tests {
             (429, r#"{"error": {"status": "RESOURCE_EXHAUSTED", "message": "check your plan and billing", "details": [{"quotaId": "GenerateRequestsPerMinutePerProject"}]}}"#.into(), Kind::RateLimited(None)),
             (429, r#"{"error": {"status": "RESOURCE_EXHAUSTED", "message": "check your plan and billing", "details": [{"quotaId": "GenerateRequestsPerDayPerProject"}]}}"#.into(), Kind::NoQuota),
             (418, String::new(), Kind::Rejected),
+            (501, r#"{"error": {"code": 501, "type": "not_supported_error"}}"#.into(), Kind::Rejected),
         ] {
             assert_eq!(meaning(status, &body, None), wanted, "{status} {body}");
         }

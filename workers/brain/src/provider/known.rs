@@ -56,6 +56,11 @@ impl Known {
         KNOWN.iter().find(|known| known.name == name)
     }
 
+    /// Is it asked there where its makers are?
+    pub fn is_own(&self, base: &str) -> bool {
+        self.url.is_some_and(|own| own == base)
+    }
+
     /// The variable that turns it on.
     pub fn variable(&self) -> String {
         let prefix = self.name.to_uppercase();

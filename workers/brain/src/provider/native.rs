@@ -3,36 +3,27 @@
 //!
 //! Shapes: `tools/server/README.md` of llama.cpp; `docs/openapi.json` of Text Generation Inference.
 
-use super::{Answer, Ask, Dialect, Failure, Kind, MOST_BYTES, Reply, estimate, failure};
-use crate::config::{Key, ProviderConfig};
+mod prompt;
+
+use super::{
+    Answer, Ask, Dialect, Failure, Kind, Reply,
+    envelope::Envelope,
+    estimate, failure,
+    http::{Http, pieces},
+};
+use crate::config::ProviderConfig;
 use eventsource_stream::{EventStreamError, Eventsource};
-use futures::{StreamExt, stream};
-use reqwest::{
-    Client, RequestBuilder, Response,
-    header::{HeaderMap, HeaderName, HeaderValue},
-};
-use schemas::{
-    Value,
-    agent::{Message, Speaker},
-    brain::Usage,
-};
+use futures::StreamExt;
+use prompt::{Turn, plain, turns};
+use schemas::{Value, brain::Usage};
 use serde_json::json;
-use std::time::Duration;
 
 /// Tokens that an answer may have.
 const MOST_TOKENS: u64 = 8192;
-/// Bytes of an error, or of what is no answer.
-const MOST_WORDS: usize = 64 * 1024;
-/// Until a server is connected to.
-const CONNECT: Duration = Duration::from_secs(20);
 
 pub struct Native {
-    client: Client,
+    http: Http,
     dialect: Dialect,
-    base: String,
-    key: Option<Key>,
-    /// Until an answer begins, and between two pieces of it.
-    waits: (Duration, Duration),
 }
 
 /// What a server said at the end, besides the text.
@@ -46,16 +37,7 @@ impl Native {
     /// # Errors
     /// A sentence: a header is none, or there is no client.
     pub fn new(config: &ProviderConfig, base: &str) -> Result<Self, String> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in &config.headers {
-            let wrong = || format!("{}: `{name}` can't be sent as a header", config.known.title);
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
-            headers.insert(name, HeaderValue::from_str(value.reveal()).map_err(|_| wrong())?);
-        }
-        let client = Client::builder().default_headers(headers).connect_timeout(CONNECT).build();
-        let client = client.map_err(|error| error.to_string())?;
-        let waits = (config.first_word, config.next_word);
-        Ok(Self { client, dialect: config.known.dialect, base: base.into(), key: config.key.clone(), waits })
+        Ok(Self { http: Http::new(config, base)?, dialect: config.known.dialect })
     }
 
     /// # Errors
@@ -63,11 +45,11 @@ impl Native {
     pub async fn models(&self) -> Result<Vec<String>, Failure> {
         let model = match self.dialect {
             Dialect::LlamaCpp => {
-                let props = self.get("props").await?;
+                let props = self.http.get("props").await?;
                 let path = props["model_alias"].as_str().or_else(|| props["model_path"].as_str()).unwrap_or_default();
                 path.rsplit('/').next().unwrap_or_default().to_string()
             }
-            _ => self.get("info").await?["model_id"].as_str().unwrap_or_default().to_string(),
+            _ => self.http.get("info").await?["model_id"].as_str().unwrap_or_default().to_string(),
         };
         Ok(if model.is_empty() { Vec::new() } else { vec![model] })
     }
@@ -75,14 +57,17 @@ impl Native {
     /// # Errors
     /// By what it means.
     pub async fn ask(&self, ask: &Ask<'_>) -> Result<Reply, Failure> {
+        let envelope = Envelope { tools: ask.tools, schema: ask.schema };
+        let envelope = (!ask.tools.is_empty()).then_some(envelope);
         let (path, body) = match self.dialect {
-            Dialect::LlamaCpp => ("completion", self.completion(ask).await?),
-            _ => ("generate_stream", self.generation(ask).await?),
+            Dialect::LlamaCpp => ("completion", self.completion(ask, envelope.as_ref()).await?),
+            _ => ("generate_stream", self.generation(ask, envelope.as_ref()).await?),
         };
-        let response = self.sent(self.post(path, &body)).await?;
-        let mut answer = Answer { text: String::new(), live: ask.live };
+        let response = self.http.post(path, &body).await?;
+        // Nobody wants to see an envelope come: what it holds is passed on when it is whole.
+        let mut answer = Answer { text: String::new(), live: envelope.is_none().then_some(ask.live) };
         let mut end = None;
-        let mut events = pieces(response, self.waits.1).boxed().eventsource();
+        let mut events = pieces(response, self.http.waits.1).boxed().eventsource();
         while let Some(event) = events.next().await {
             let event = event.map_err(|error| match error {
                 EventStreamError::Transport(failure) => failure,
@@ -111,104 +96,108 @@ impl Native {
             return Err(Failure { usage, ..Failure::new(Kind::Garbled, "the answer was cut off") });
         };
         let usage = usage.unwrap_or_else(|| estimate(ask.messages, &answer.text));
-        match cut {
-            true => Err(Failure { usage, ..Failure::new(Kind::CutOff, "the answer was cut at the limit of tokens") }),
-            false => Ok(Reply { text: answer.text, calls: Vec::new(), usage }),
+        let failed = |kind: Kind, why: &str| Failure { usage, ..Failure::new(kind, why) };
+        match envelope {
+            _ if cut => Err(failed(Kind::CutOff, "the answer was cut at the limit of tokens")),
+            None => Ok(Reply { text: answer.text, calls: Vec::new(), usage }),
+            Some(envelope) => {
+                let (text, calls) = envelope.open(&answer.text).map_err(|why| failed(Kind::Garbled, &why))?;
+                let mut whole = Answer { text: String::new(), live: Some(ask.live) };
+                whole.push(&text).await?;
+                Ok(Reply { text, calls, usage })
+            }
         }
     }
 
-    async fn completion(&self, ask: &Ask<'_>) -> Result<Value, Failure> {
-        let mut body = json!({
-            "prompt": self.prompt(ask.messages).await?, "stream": true, "n_predict": MOST_TOKENS, "cache_prompt": true,
-        });
-        if let Some(schema) = ask.schema {
-            body["json_schema"] = schema.clone();
+    async fn completion(&self, ask: &Ask<'_>, envelope: Option<&Envelope<'_>>) -> Result<Value, Failure> {
+        let has_images = ask.messages.iter().any(|message| !message.images.is_empty());
+        let marker = if has_images { self.marker().await? } else { String::new() };
+        let mut images = Vec::new();
+        let turns = turns(ask, envelope, |image| {
+            images.push(image.base64);
+            format!("{marker}\n")
+        })?;
+        let prompt = self.prompt(&turns).await?;
+        let prompt = match images.is_empty() {
+            true => json!(prompt),
+            false => json!({"prompt_string": prompt, "multimodal_data": images}),
+        };
+        let mut body = json!({"prompt": prompt, "stream": true, "n_predict": MOST_TOKENS, "cache_prompt": true});
+        if let Some(schema) = wanted(ask, envelope) {
+            body["json_schema"] = schema;
         }
         Ok(body)
     }
 
-    async fn generation(&self, ask: &Ask<'_>) -> Result<Value, Failure> {
-        let inputs = plain(ask.messages);
+    async fn generation(&self, ask: &Ask<'_>, envelope: Option<&Envelope<'_>>) -> Result<Value, Failure> {
+        // Its way to show an image is Markdown's.
+        let inputs = plain(&turns(ask, envelope, |image| format!("![]({})", image.url()))?);
         // It refuses to begin what might not fit.
-        let whole = self.get("info").await?["max_total_tokens"].as_u64();
+        let whole = self.http.get("info").await?["max_total_tokens"].as_u64();
         let room = whole.map_or(MOST_TOKENS, |whole| whole.saturating_sub(estimate(ask.messages, "").input + 64));
         let mut parameters =
             json!({"max_new_tokens": room.clamp(1, MOST_TOKENS), "details": true, "return_full_text": false});
-        if let Some(schema) = ask.schema {
+        if let Some(schema) = wanted(ask, envelope) {
             parameters["grammar"] = json!({"type": "json", "value": schema});
         }
         Ok(json!({"inputs": inputs, "parameters": parameters}))
     }
 
-    /// The messages as the model was taught to read them; the server knows how.
-    async fn prompt(&self, messages: &[Message]) -> Result<String, Failure> {
-        let each = |message: &Message| json!({"role": role(message), "content": message.text});
-        let body = json!({"messages": messages.iter().map(each).collect::<Vec<_>>()});
-        match self.sent(self.post("apply-template", &body)).await {
+    /// What stands for an image in a prompt: another at each start of the server.
+    async fn marker(&self) -> Result<String, Failure> {
+        let props = self.http.get("props").await?;
+        if props["modalities"]["vision"] == false {
+            let why = "its model sees no images: start the server with one that does, and its `--mmproj`";
+            return Err(Failure::new(Kind::Rejected, why));
+        }
+        // One of before it was another each time does not tell it.
+        Ok(props["media_marker"].as_str().unwrap_or("<__media__>").to_string())
+    }
+
+    /// The turns as the model was taught to read them; the server knows how.
+    async fn prompt(&self, turns: &[Turn]) -> Result<String, Failure> {
+        let each = |turn: &Turn| json!({"role": turn.role, "content": turn.text});
+        let body = json!({"messages": turns.iter().map(each).collect::<Vec<_>>()});
+        match self.http.post("apply-template", &body).await {
             Ok(response) => {
-                let said = self.read(response).await?;
+                let said = self.http.read(response).await?;
                 let missing = || Failure::new(Kind::Garbled, "no prompt in the answer of /apply-template");
                 said["prompt"].as_str().map(String::from).ok_or_else(missing)
             }
             // A server of before it had this.
-            Err(failure) if failure.kind == Kind::Unknown => Ok(plain(messages)),
+            Err(failure) if failure.kind == Kind::Unknown => Ok(plain(turns)),
             Err(failure) => Err(failure),
         }
     }
 
-    fn post(&self, path: &str, body: &Value) -> RequestBuilder {
-        let request = self.client.post(format!("{}{path}", self.base));
-        self.signed(request).header("content-type", "application/json").body(body.to_string())
+    /// A vector for each text, in the order of the texts.
+    ///
+    /// # Errors
+    /// By what it means.
+    pub async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, Failure> {
+        let response = self.http.post("embedding", &json!({"content": texts})).await?;
+        let said = self.http.read(response).await?;
+        let mut items: Vec<_> = said.as_array().cloned().unwrap_or_else(|| vec![said]);
+        items.sort_by_key(|item| item["index"].as_u64());
+        let vector = |item: &Value| {
+            // One for each token where they are not pooled; older servers have it without the list around it.
+            let said = match &item["embedding"] {
+                Value::Array(vectors) if vectors.len() == 1 && vectors[0].is_array() => vectors[0].clone(),
+                Value::Array(vectors) if vectors.iter().any(Value::is_array) => {
+                    let why = "it gives a vector for each token: start the server with `--pooling mean`";
+                    return Err(Failure::new(Kind::Rejected, why));
+                }
+                said => said.clone(),
+            };
+            serde_json::from_value(said).map_err(|error| Failure::new(Kind::Garbled, format!("no vector: {error}")))
+        };
+        items.iter().map(vector).collect()
     }
+}
 
-    async fn get(&self, path: &str) -> Result<Value, Failure> {
-        let response = self.sent(self.signed(self.client.get(format!("{}{path}", self.base)))).await?;
-        self.read(response).await
-    }
-
-    fn signed(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.key {
-            Some(key) => request.bearer_auth(key.reveal()),
-            None => request,
-        }
-    }
-
-    /// The response once it has begun, if it is a good one.
-    #[expect(clippy::disallowed_methods, reason = "the edge: a server may say a date to wait for")]
-    async fn sent(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        let response = tokio::time::timeout(self.waits.0, request.send()).await;
-        let response =
-            response.map_err(|_| Failure::new(Kind::TimedOut, "no answer began"))?.map_err(|error| lost(&error))?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let headers = response.headers().clone();
-        let body = String::from_utf8_lossy(&self.whole(response).await?).into_owned();
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let after = failure::after(header, &body, jiff::Timestamp::now());
-        let kind = failure::meaning(status.as_u16(), &body, after);
-        Err(Failure::new(kind, format!("({}) {}", status.as_u16(), body.trim())))
-    }
-
-    async fn read(&self, response: Response) -> Result<Value, Failure> {
-        let body = self.whole(response).await?;
-        serde_json::from_slice(&body)
-            .map_err(|error| Failure::new(Kind::Garbled, format!("the answer is no JSON: {error}")))
-    }
-
-    /// A short body.
-    async fn whole(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
-        let mut body = Vec::new();
-        while let Some(piece) = next(&mut response, self.waits.1).await? {
-            body.extend_from_slice(&piece);
-            if body.len() > MOST_WORDS {
-                body.truncate(MOST_WORDS);
-                break;
-            }
-        }
-        Ok(body)
-    }
+/// The schema that what it writes must fit.
+fn wanted(ask: &Ask<'_>, envelope: Option<&Envelope<'_>>) -> Option<Value> {
+    envelope.map(Envelope::schema).or_else(|| ask.schema.cloned())
 }
 
 /// What llama.cpp said: a piece, and the end where it is one.
@@ -245,55 +234,4 @@ fn within(said: &Value, event: &str) -> Option<Failure> {
     };
     let body = said.to_string();
     Some(Failure::new(failure::meaning(code.or(named).unwrap_or(500), &body, None), body))
-}
-
-fn role(message: &Message) -> &'static str {
-    match message.role {
-        Speaker::System => "system",
-        Speaker::User | Speaker::Tool => "user",
-        Speaker::Assistant => "assistant",
-    }
-}
-
-/// The messages for a model of whose template nothing is known.
-fn plain(messages: &[Message]) -> String {
-    let mut prompt = String::new();
-    for message in messages {
-        let name = match message.role {
-            Speaker::System => "System",
-            Speaker::User | Speaker::Tool => "User",
-            Speaker::Assistant => "Assistant",
-        };
-        prompt.push_str(&format!("{name}: {}\n\n", message.text));
-    }
-    prompt + "Assistant: "
-}
-
-/// A body piece by piece; events of more bytes than an answer may have are no events.
-fn pieces(response: Response, wait: Duration) -> impl futures::Stream<Item = Result<Vec<u8>, Failure>> {
-    stream::try_unfold((response, 0), move |(mut response, seen)| async move {
-        let Some(piece) = next(&mut response, wait).await? else { return Ok(None) };
-        // Each token comes with some hundred bytes around it.
-        let seen = seen + piece.len();
-        if seen > 64 * MOST_BYTES {
-            return Err(Failure::new(Kind::CutOff, "the answer does not end"));
-        }
-        Ok(Some((piece, (response, seen))))
-    })
-}
-
-async fn next(response: &mut Response, wait: Duration) -> Result<Option<Vec<u8>>, Failure> {
-    let piece = tokio::time::timeout(wait, response.chunk()).await;
-    let piece = piece.map_err(|_| Failure::new(Kind::TimedOut, "the answer stopped in the middle"))?;
-    Ok(piece.map_err(|error| lost(&error))?.map(|bytes| bytes.to_vec()))
-}
-
-fn lost(error: &reqwest::Error) -> Failure {
-    let mut words = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(found) = source {
-        words = found.to_string();
-        source = found.source();
-    }
-    Failure::new(if error.is_timeout() { Kind::TimedOut } else { Kind::Unreachable }, words)
 }

@@ -17,9 +17,10 @@ pub fn chat(asked: &Asked) -> Result<Call, String> {
     for message in list(body, "messages")? {
         read_message(&mut call, message)?;
     }
-    for tool in items(body, "tools") {
+    rounds(list(body, "messages")?)?;
+    for (n, tool) in items(body, "tools").iter().enumerate() {
         if tool["type"] == "function" {
-            call.tools.push(string(&tool["function"], "name")?.to_owned());
+            call.tools.push(function(n, &tool["function"])?.to_owned());
         }
     }
     if !body["tool_choice"].is_null() && call.tools.is_empty() {
@@ -40,6 +41,58 @@ pub fn chat(asked: &Asked) -> Result<Call, String> {
     Ok(call)
 }
 
+/// The name of a function, if it may be offered.
+fn function(n: usize, function: &Value) -> Result<&str, String> {
+    let name = string(function, "name")?;
+    if name.len() > 64 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)) {
+        return Err(format!(
+            "Invalid 'tools[{n}].function.name': string does not match pattern. Expected a string that matches the \
+             pattern '^[a-zA-Z0-9_-]+$'."
+        ));
+    }
+    let schema = &function["parameters"];
+    let refused = ["oneOf", "anyOf", "allOf", "enum", "not"].iter().any(|word| schema.get(word).is_some());
+    if !schema.is_null() && (schema["type"] != "object" || refused) {
+        return Err(format!(
+            "Invalid schema for function '{name}': schema must have type 'object' and not have \
+             'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level."
+        ));
+    }
+    Ok(name)
+}
+
+/// Each call has its result right behind it, and each result its call right before it.
+fn rounds(messages: &[Value]) -> Result<(), String> {
+    let mut open: Vec<&str> = Vec::new();
+    for (n, message) in messages.iter().enumerate() {
+        if message["role"] == "tool" {
+            let id = string(message, "tool_call_id")?;
+            let Some(at) = open.iter().position(|open| *open == id) else {
+                return Err(format!(
+                    "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with \
+                     'tool_calls'. (messages[{n}])"
+                ));
+            };
+            open.remove(at);
+            continue;
+        }
+        unanswered(&open)?;
+        open = items(message, "tool_calls").iter().filter_map(|call| call["id"].as_str()).collect();
+    }
+    unanswered(&open)
+}
+
+fn unanswered(open: &[&str]) -> Result<(), String> {
+    if open.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. \
+         The following tool_call_ids did not have response messages: {}",
+        open.join(", ")
+    ))
+}
+
 fn read_message(call: &mut Call, message: &Value) -> Result<(), String> {
     let role = string(message, "role")?;
     if !["developer", "system", "user", "assistant", "tool"].contains(&role) {
@@ -47,9 +100,12 @@ fn read_message(call: &mut Call, message: &Value) -> Result<(), String> {
     }
     if role == "tool" {
         string(message, "tool_call_id")?;
+        call.results += 1;
     }
     for used in items(message, "tool_calls") {
-        string(used, "id")?;
+        if string(used, "id")?.len() > 40 {
+            return Err("tool_calls[0].id: string too long. Expected a string with maximum length 40.".into());
+        }
         string(&used["function"], "name")?;
         string(&used["function"], "arguments")?;
     }
@@ -82,5 +138,8 @@ pub fn embedding(asked: &Asked) -> Result<Call, String> {
     let mut call = asked.call(Purpose::Embedding);
     call.model = string(&asked.body, "model")?.to_owned();
     call.inputs = texts(&asked.body["input"]).ok_or("input: a string or an array of strings is required")?;
+    if call.inputs.len() > 2048 || call.inputs.iter().any(String::is_empty) {
+        return Err("'$.input' is invalid. Please check the API reference.".into());
+    }
     Ok(call)
 }
