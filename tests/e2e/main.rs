@@ -33,6 +33,8 @@ mod model;
 mod openai;
 mod orphan;
 mod package;
+#[cfg(feature = "peers")]
+mod peers;
 mod plan;
 mod process;
 mod python;

@@ -109,13 +109,13 @@ impl Chat {
                 chat = chat.with_tools(vec![tool]);
             }
         }
-        let refusal = Arc::new(Mutex::new(String::new()));
-        let heard = Arc::clone(&refusal);
+        let dropped = Arc::new(Mutex::new(Dropped::default()));
+        let heard = Arc::clone(&dropped);
         options = options.with_raw_frame_fn(move |_, frame| overheard(&frame, &heard));
         let asking = self.client.exec_chat_stream(ModelSpec::from_target(target), chat, Some(&options));
         let mut stream = asking.await.map_err(|error| failed(&error))?.stream;
         let (mut answer, mut ended) = (Answer { text: String::new(), live: ask.live }, None::<StreamEnd>);
-        let refused = || refusal.lock().ok().map(|said| said.clone()).filter(|said| !said.is_empty());
+        let refused = || dropped.lock().ok().map(|said| said.refusal.clone()).filter(|said| !said.is_empty());
         while let Some(event) = stream.next().await {
             match event
                 .map_err(|error| refused().map_or_else(|| failed(&error), |why| Failure::new(Kind::Filtered, why)))?
@@ -136,8 +136,11 @@ impl Chat {
             text = call.fn_arguments.to_string();
             (ask.live)(text.clone()).await;
         }
-        let usage =
-            end.captured_usage.map_or_else(|| estimate(ask.messages, &text), |said| of(&said, ask.messages, &text));
+        let counted = || dropped.lock().ok().and_then(|said| said.usage);
+        let usage = match end.captured_usage {
+            Some(said) => of(&said, ask.messages, &text),
+            None => counted().unwrap_or_else(|| estimate(ask.messages, &text)),
+        };
         match end.captured_stop_reason {
             _ if text.is_empty() && refused().is_some() => {
                 Err(Failure { usage, ..Failure::new(Kind::Filtered, refused().unwrap_or_default()) })
@@ -169,16 +172,26 @@ impl Chat {
     }
 }
 
-/// Keeps what genai drops: why Gemini blocked a prompt, and in what words an OpenAI model refused.
-fn overheard(frame: &RawFrameRef<'_>, heard: &Mutex<String>) {
-    if !frame.data.contains("blockReason") && !frame.data.contains("\"refusal\"") {
+/// What genai drops.
+#[derive(Default)]
+struct Dropped {
+    /// Why Gemini blocked a prompt, or in what words an OpenAI model refused.
+    refusal: String,
+    /// What LiteLLM's proxy counted, in a piece whose choice is there but empty.
+    usage: Option<Usage>,
+}
+
+fn overheard(frame: &RawFrameRef<'_>, heard: &Mutex<Dropped>) {
+    if !["blockReason", "\"refusal\"", "\"prompt_tokens\""].iter().any(|part| frame.data.contains(part)) {
         return;
     }
-    let Some(said) = frame.json() else { return };
+    let (Some(said), Ok(mut heard)) = (frame.json(), heard.lock()) else { return };
     let blocked = said["promptFeedback"]["blockReason"].as_str().map(|why| format!("the prompt was blocked ({why})"));
     let refused = said["choices"][0]["delta"]["refusal"].as_str();
-    if let (Some(words), Ok(mut heard)) = (blocked.as_deref().or(refused), heard.lock()) {
-        heard.push_str(words);
+    heard.refusal.push_str(blocked.as_deref().or(refused).unwrap_or_default());
+    let count = |of: &str| said["usage"][of].as_u64();
+    if let Some((input, output)) = count("prompt_tokens").zip(count("completion_tokens")) {
+        heard.usage = Some(Usage { input, output, estimated: false });
     }
 }
 
@@ -325,6 +338,20 @@ mod tests {
         let map = json!({"type": "object", "additionalProperties": {"type": "string"}});
         assert!(!is_strict(&map) && !is_strict(&json!({"type": "array", "items": map})));
         assert!(!is_strict(&json!({"type": "object", "properties": {}})));
+    }
+
+    #[test]
+    fn what_was_counted_is_heard_where_a_choice_is_there_but_empty() {
+        let heard = Mutex::default();
+        for data in [
+            r#"{"choices": [{"index": 0, "delta": {"content": "The"}}], "usage": null}"#,
+            r#"{"choices": [{"index": 0, "delta": {}}], "usage": {"completion_tokens": 4, "prompt_tokens": 8}}"#,
+            "[DONE]",
+        ] {
+            overheard(&RawFrameRef { index: 0, event: None, data, elapsed_us: 0 }, &heard);
+        }
+        let usage = heard.into_inner().expect("nobody panicked").usage;
+        assert_eq!(usage, Some(Usage { input: 8, output: 4, estimated: false }));
     }
 
     #[test]
