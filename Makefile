@@ -9,13 +9,17 @@ export STAGE7_RUN_GOAL := $(value GOAL)
 export STAGE7_RUN_FILES := $(value FILES)
 unexport GOAL FILES
 
-.PHONY: run test soak bench bench-peers bench-plugins fmt lint
+.PHONY: run test test-peers soak bench bench-peers bench-plugins fmt lint
 
 run:
 	@scripts/run.sh
 
 test:
 	@scripts/test.sh
+
+# Against servers of models that others made; minutes to install.
+test-peers:
+	@scripts/test-peers.sh
 
 # The long runs: what `make test` tries forty times, hundreds of times.
 soak:
@@ -37,4 +41,4 @@ fmt:
 
 lint:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --all-features -- -D warnings

@@ -152,7 +152,7 @@ else
     check sizes sizes
     check pure pure
     check dependencies dependencies
-    check clippy cargo clippy --workspace --all-targets -- -D warnings
+    check clippy cargo clippy --workspace --all-targets --all-features -- -D warnings
     check documents documents
     check asyncapi asyncapi
     grep -h diagnostics "$logs/asyncapi.log"

@@ -1,6 +1,7 @@
 //! Several model providers, some of which fail: missions go on, and what fails is left alone.
 
 use crate::{
+    canary::KEY,
     plan::goal,
     stage7::{Layout, Stage7},
     wait::eventually,
@@ -12,7 +13,6 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-const KEY: &str = "sk-canary-4c11-never-to-be-seen";
 /// Calls of a mission.
 const CALLS: usize = 10;
 /// Model calls at once, as stage7 has it.

@@ -3,7 +3,10 @@
 //!
 //! Each step carries a mark in its input by which its executions are known.
 
-use crate::openai::{Reply, Server};
+use crate::{
+    canary::KEY,
+    openai::{Reply, Server},
+};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -86,7 +89,7 @@ impl Ledger {
     /// What the processes that are to be counted need in their environment.
     pub fn env(&self) -> Vec<(&'static str, String)> {
         let path = format!("{}:{}", self.dir.path().display(), std::env::var("PATH").unwrap());
-        vec![("OPENAI_API_URL", self.model.url.clone()), ("OPENAI_API_KEY", "the-key".into()), ("PATH", path)]
+        vec![("OPENAI_API_URL", self.model.url.clone()), ("OPENAI_API_KEY", KEY.into()), ("PATH", path)]
     }
 
     /// Model calls by mark.

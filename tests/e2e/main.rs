@@ -13,6 +13,7 @@ mod answer;
 mod archive;
 mod bad;
 mod bench;
+mod canary;
 mod case;
 mod dead;
 mod develop;
@@ -32,6 +33,8 @@ mod model;
 mod openai;
 mod orphan;
 mod package;
+#[cfg(feature = "peers")]
+mod peers;
 mod plan;
 mod process;
 mod python;

@@ -1,6 +1,7 @@
 //! A mission that a model plans and writes, with all that goes wrong on the way.
 
 use crate::{
+    canary::KEY,
     openai::{MODEL, Reply, Server, TOKENS},
     stage7::{Layout, Stage7},
 };
@@ -12,7 +13,6 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-const KEY: &str = "sk-test-5f1b7c-never-to-be-seen";
 const POEM: &str = "Rösti,\n\"golden\" {brown} 🥔\n";
 
 fn plan(source: &str) -> String {
@@ -37,30 +37,15 @@ fn planned(nth: usize) -> Reply {
     }
 }
 
-/// Where in the files below the text stands, with what is around it.
-fn holding(dir: &Path, text: &str, found: &mut Vec<String>) {
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.path().is_dir() {
-            holding(&entry.path(), text, found);
-        } else if let Ok(all) = fs::read(entry.path()) {
-            let all = String::from_utf8_lossy(&all);
-            let lines = all
-                .lines()
-                .filter(|line| line.contains(text))
-                .map(|line| format!("{}: {line}", entry.path().display()));
-            found.extend(lines);
-        }
-    }
-}
-
 #[test]
 fn a_model_plans_and_writes_a_mission() {
     let asked = AtomicUsize::new(0);
     let server = Server::start(move |chat| {
         let text = chat.text();
         if text.contains("locked garden") {
-            // Some servers say which key it was.
-            return Reply::Error(401, "", format!("Incorrect API key provided: {KEY}"));
+            // Some servers say which key it was, or show its ends.
+            let shown = format!("{}********{}", &KEY[..8], &KEY[KEY.len() - 4..]);
+            return Reply::Error(401, "", format!("Incorrect API key provided: {KEY}, or {shown}"));
         }
         match chat.body["response_format"]["type"].as_str() {
             Some(_) => planned(asked.fetch_add(1, Ordering::Relaxed)),
@@ -131,21 +116,12 @@ fn a_model_plans_and_writes_a_mission() {
     let refused = stage7.cli(&["run", "Describe the locked garden", "--json"]).code(1);
     let result = refused.lines().pop().unwrap();
     assert!(result["error"].as_str().is_some_and(|error| error.contains("OPENAI_API_KEY")), "{result}");
-    let exported = stage7.cli(&["mission", "export", result["mission"].as_str().unwrap()]).code(0);
+    stage7.cli(&["mission", "export", result["mission"].as_str().unwrap()]).code(0);
     let settings: Vec<Value> = stage7.cli(&["config", "--json"]).code(0).lines();
     assert!(
         settings.iter().any(|setting| setting["name"] == "openai.api_key"
             && setting["from"].as_str().unwrap().contains("OPENAI_API_KEY"))
     );
-    assert!(!exported.stdout.contains(KEY) && !refused.stderr.contains(KEY));
-    // The log on disk, what every process said, every file that was written.
-    let mut found = Vec::new();
-    drop(user);
-    stage7.stop();
-    holding(&stage7.path("."), KEY, &mut found);
-    assert!(found.is_empty(), "the key is in {found:#?}");
-    holding(&stage7.path("data"), "A poem about", &mut found);
-    assert!(!found.is_empty(), "the log can be searched");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod drive;
 
 use crate::{
+    canary::KEY,
     log::Log,
     openai::{Reply, Server},
     stage7::{Layout, Stage7},
@@ -11,7 +12,6 @@ use crate::{
 use serde_json::json;
 use std::{fs, path::Path, thread};
 
-const KEY: &str = "sk-recording";
 const POEM: &str = "Ten lines of code,\nnine of comment.\n";
 
 /// A plan of one query and three texts; without the query nobody could run it.
@@ -97,7 +97,6 @@ fn record(stage7: &Stage7, folder: &Path, name: &str, mission: &str) {
         stage7.path(".").to_str().unwrap().trim_end_matches("/."),
         env!("CARGO_MANIFEST_DIR"),
         "127.0.0.1",
-        KEY,
         host.trim(),
         &home,
     ] {

@@ -4,6 +4,7 @@ mod client;
 mod server;
 
 use crate::{
+    canary,
     process::{Process, at_work, gone, signal},
     wait::eventually,
 };
@@ -51,6 +52,8 @@ pub struct Stage7 {
     /// Where workers find the server, when not at its own address.
     way: Option<String>,
     env: Vec<(String, String)>,
+    /// A provider of models is on, and has canaries.
+    has_canaries: bool,
     calls: AtomicU64,
     dir: TempDir,
 }
@@ -71,7 +74,8 @@ impl Stage7 {
         Self::start_with(layout, &[])
     }
 
-    /// With these variables in the environment of all its processes.
+    /// With these variables in the environment of all its processes, and a canary for each provider of models
+    /// that they turn on.
     pub fn start_with(layout: Layout, env: &[(&str, &str)]) -> Self {
         let this = Self::prepared(layout, env);
         this.run();
@@ -82,9 +86,10 @@ impl Stage7 {
     /// Only the server, and none of the workers; with `up` nothing at all.
     pub fn prepared(layout: Layout, env: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let env = env.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let (env, has_canaries) = canary::given(env);
         let server = (layout == Layout::Split).then(|| Server::start(dir.path()));
-        let this = Self { layout, processes: Mutex::default(), server, way: None, env, calls: AtomicU64::new(0), dir };
+        let (processes, calls) = (Mutex::default(), AtomicU64::new(0));
+        let this = Self { layout, processes, server, way: None, env, has_canaries, calls, dir };
         fs::create_dir(this.path("client")).unwrap();
         if let Some(server) = &this.server {
             let keys = server.keys.display().to_string();
@@ -126,6 +131,7 @@ impl Stage7 {
 
     /// Starts one of several instances of a worker, in a place and an environment of its own.
     pub fn run_instance(&self, worker: &str, instance: &str, env: &[(&str, &str)]) {
+        canary::checked(env);
         let server = self.server.as_ref().expect("the layout has a server of its own");
         let (_, user) = WORKERS.iter().find(|(name, _)| *name == worker).expect("a worker");
         let (home, keys) = (self.path(instance), self.path(&format!("keys-{instance}")));
@@ -251,5 +257,10 @@ impl Drop for Stage7 {
         self.server.iter().for_each(Server::stop);
         // Who was killed may have left something behind.
         at_work(self.dir.path()).into_iter().for_each(|pid| signal(pid, Signal::KILL));
+        if self.has_canaries && !std::thread::panicking() {
+            let found = canary::found(self.dir.path());
+            let lines: Vec<_> = found.into_iter().collect();
+            assert!(lines.is_empty(), "what is only for a provider of models is in\n{}", lines.join("\n"));
+        }
     }
 }

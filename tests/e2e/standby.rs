@@ -2,6 +2,7 @@
 //! instance works and the other stands by, and goes on when the first is killed or frozen.
 
 use crate::{
+    canary::OTHER_KEY,
     ledger::{Ledger, counted, mark, thought},
     log::Log,
     plan::{after, goal, turns},
@@ -76,7 +77,7 @@ impl Pair {
         env.extend([("STAGE7_PLUGIN_RUNS", "2"), ("STAGE7_LLM_CALLS", "2"), ("STAGE7_SLOTS", "8")]);
         let stage7 = Stage7::start_with(Layout::Split, &env);
         for (worker, _) in WORKERS {
-            stage7.run_instance(worker, &second(worker), &[("OPENAI_API_KEY", "the-other-key")]);
+            stage7.run_instance(worker, &second(worker), &[("OPENAI_API_KEY", OTHER_KEY)]);
         }
         stage7.ready();
         let (witness, user) = (Witness::of(&stage7), stage7.user());

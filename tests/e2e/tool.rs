@@ -33,7 +33,8 @@ fn thinks(tools: &[&str]) -> Value {
 
 #[test]
 fn a_model_uses_tools_and_asks_the_person_before_it_answers() {
-    for (dialect, name) in [(Dialect::OpenAi, "OPENAI"), (Dialect::Anthropic, "ANTHROPIC"), (Dialect::Gemini, "GEMINI")] {
+    for (dialect, name) in [(Dialect::OpenAi, "OPENAI"), (Dialect::Anthropic, "ANTHROPIC"), (Dialect::Gemini, "GEMINI")]
+    {
         let server = server(dialect);
         let (url, key, model) = (format!("{name}_API_URL"), format!("{name}_API_KEY"), format!("{name}_MODEL"));
         let stage7 = Stage7::start_with(Layout::One, &[(&url, &server.url), (&key, KEY), (&model, "m")]);
@@ -74,9 +75,8 @@ fn a_model_uses_tools_and_asks_the_person_before_it_answers() {
 
 #[test]
 fn a_model_that_goes_round_in_circles_ends_its_step() {
-    let server = Setup::new(Dialect::OpenAi)
-        .models(&["m"])
-        .start(|_| Reply::tool("TEXT_ANALYSIS", json!({"text": "again"})));
+    let server =
+        Setup::new(Dialect::OpenAi).models(&["m"]).start(|_| Reply::tool("TEXT_ANALYSIS", json!({"text": "again"})));
     let stage7 = Stage7::start_with(Layout::One, &[("OPENAI_API_URL", &server.url), ("OPENAI_MODEL", "m")]);
     let input = json!({"prompt": "Count", "tools": ["TEXT_ANALYSIS"]}).to_string();
     let ended = stage7.cli(&["plugin", "run", "THINK", "--input", &input, "--json"]).code(1);

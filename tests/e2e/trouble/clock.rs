@@ -2,6 +2,7 @@
 
 use super::in_order;
 use crate::{
+    canary::KEY,
     ledger::{mark, thought},
     openai::{Reply, Server},
     plan::{after, goal, turns},
@@ -63,7 +64,7 @@ fn clocks_that_are_set_back_an_hour_stop_nothing() {
     let model = reluctant();
     let env = [
         ("OPENAI_API_URL", model.url.as_str()),
-        ("OPENAI_API_KEY", "the-key"),
+        ("OPENAI_API_KEY", KEY),
         ("STAGE7_BACKOFF", "8"),
         ("STAGE7_BACKOFF_CAP", "8"),
     ];

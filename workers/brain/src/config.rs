@@ -1,6 +1,9 @@
 //! Which providers are on. Read once by the binary; a key is never shown.
 
-use crate::{model::Models, provider::Known};
+use crate::{
+    model::Models,
+    provider::{self, Known},
+};
 use std::{fmt, time::Duration};
 
 /// The brain's settings.
@@ -21,11 +24,11 @@ impl Default for Config {
 }
 
 /// One provider, as it is set.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ProviderConfig {
     pub known: &'static Known,
     pub key: Option<Key>,
-    /// Its base URL, where it is not the provider's own.
+    /// Its base URL, where it is not the provider's own; it may hold a name and a password.
     pub url: Option<String>,
     /// The model when a goal names none.
     pub model: Option<String>,
@@ -61,6 +64,15 @@ impl ProviderConfig {
     }
 }
 
+impl fmt::Debug for ProviderConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.url.as_deref().map(provider::told);
+        let mut all = f.debug_struct("ProviderConfig");
+        all.field("known", &self.known.name).field("key", &self.key).field("url", &url);
+        all.field("model", &self.model).field("headers", &self.headers).finish_non_exhaustive()
+    }
+}
+
 /// A provider's key, or what else is only for it: shown nowhere.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(String);
@@ -83,6 +95,22 @@ impl fmt::Debug for Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_that_shows_all_settings_shows_nothing_that_is_only_for_a_provider() {
+        let secrets = ["sk-hunter1", "hunter2", "hunter3"];
+        let provider = ProviderConfig {
+            key: Some(Key::new(secrets[0])),
+            headers: vec![("X-Other".into(), Key::new(secrets[1]))],
+            url: Some(format!("http://me:{}@host:8080/v1", secrets[2])),
+            ..ProviderConfig::new(Known::find("openai").expect("known"))
+        };
+        let config = Config { providers: vec![provider], ..Config::default() };
+        let panic = std::panic::catch_unwind(|| panic!("{config:?}")).expect_err("a panic");
+        let said = panic.downcast::<String>().expect("words");
+        assert!(said.contains("http://host:8080/v1") && said.contains("X-Other"), "{said}");
+        assert!(!said.contains("hunter"), "{said}");
+    }
 
     #[test]
     fn headers_are_read_and_faults_told_without_their_values() {

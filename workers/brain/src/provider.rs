@@ -211,7 +211,7 @@ impl Provider {
 }
 
 /// An address without the name and password that it may hold.
-fn told(url: &str) -> String {
+pub(crate) fn told(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.into() };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = authority.rsplit('@').next().unwrap_or_default();

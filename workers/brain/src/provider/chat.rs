@@ -1,19 +1,18 @@
 //! The dialects that genai speaks: OpenAI's, Anthropic's and Gemini's.
 
 mod conversation;
+mod dropped;
 mod error;
 
 use super::{Answer, Ask, Dialect, Failure, Kind, MOST_BYTES, Reply, estimate, tool};
 use crate::config::{Key, ProviderConfig};
+use dropped::{Dropped, overheard};
 use error::failed;
 use futures::StreamExt;
 use genai::{
     Client, Headers, ModelIden, ModelSpec, ServiceTarget,
     adapter::AdapterKind,
-    chat::{
-        ChatOptions, ChatRequest, ChatResponseFormat, ChatStreamEvent, JsonSpec, RawFrameRef, StopReason, StreamEnd,
-        Tool,
-    },
+    chat::{ChatOptions, ChatRequest, ChatResponseFormat, ChatStreamEvent, JsonSpec, StopReason, StreamEnd, Tool},
     embed::EmbedOptions,
     resolver::{AuthData, Endpoint, ProviderConfig as Target},
 };
@@ -130,13 +129,13 @@ impl Chat {
     /// By what it means.
     pub async fn ask(&self, ask: &Ask<'_>) -> Result<Reply, Failure> {
         let (chat, mut options, answers) = self.request(ask)?;
-        let refusal = Arc::new(Mutex::new(String::new()));
-        let heard = Arc::clone(&refusal);
+        let dropped = Arc::new(Mutex::new(Dropped::default()));
+        let heard = Arc::clone(&dropped);
         options = options.with_raw_frame_fn(move |_, frame| overheard(&frame, &heard));
         let asking = self.client.exec_chat_stream(self.target(ask.model), chat, Some(&options));
         let mut stream = asking.await.map_err(|error| failed(&error))?.stream;
         let (mut answer, mut ended) = (Answer { text: String::new(), live: Some(ask.live) }, None::<StreamEnd>);
-        let refused = || refusal.lock().ok().map(|said| said.clone()).filter(|said| !said.is_empty());
+        let refused = || dropped.lock().ok().map(|said| said.refusal.clone()).filter(|said| !said.is_empty());
         while let Some(event) = stream.next().await {
             match event
                 .map_err(|error| refused().map_or_else(|| failed(&error), |why| Failure::new(Kind::Filtered, why)))?
@@ -161,8 +160,11 @@ impl Chat {
             answer.push(&given).await?;
         }
         let text = answer.text;
-        let usage =
-            end.captured_usage.map_or_else(|| estimate(ask.messages, &text), |said| of(&said, ask.messages, &text));
+        let counted = || dropped.lock().ok().and_then(|said| said.usage);
+        let usage = match end.captured_usage {
+            Some(said) => of(&said, ask.messages, &text),
+            None => counted().unwrap_or_else(|| estimate(ask.messages, &text)),
+        };
         let says_nothing = text.is_empty() && calls.is_empty();
         let failed = |kind: Kind, why: String| Err(Failure { usage, ..Failure::new(kind, why) });
         match end.captured_stop_reason {
@@ -259,19 +261,6 @@ impl Given {
             Value::Object(mut fields) if self.wraps && fields.contains_key(ANSWER) => fields[ANSWER].take().to_string(),
             given => given.to_string(),
         })
-    }
-}
-
-/// Keeps what genai drops: why Gemini blocked a prompt, and in what words an OpenAI model refused.
-fn overheard(frame: &RawFrameRef<'_>, heard: &Mutex<String>) {
-    if !frame.data.contains("blockReason") && !frame.data.contains("\"refusal\"") {
-        return;
-    }
-    let Some(said) = frame.json() else { return };
-    let blocked = said["promptFeedback"]["blockReason"].as_str().map(|why| format!("the prompt was blocked ({why})"));
-    let refused = said["choices"][0]["delta"]["refusal"].as_str();
-    if let (Some(words), Ok(mut heard)) = (blocked.as_deref().or(refused), heard.lock()) {
-        heard.push_str(words);
     }
 }
 

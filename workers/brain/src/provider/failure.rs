@@ -92,13 +92,14 @@ impl Failure {
 
 /// What a status and the words with it mean. The codes are those of the providers' own error pages:
 /// OpenAI's `error.code`, Anthropic's `error.type`, Gemini's `error.status`, llama.cpp's `error.type`, Text
-/// Generation Inference's `error_type`.
+/// Generation Inference's `error_type`, the names of LiteLLM's exceptions.
 pub fn meaning(status: u16, body: &str, after: Option<Duration>) -> Kind {
     let said = body.to_lowercase();
     let says = |any: &[&str]| any.iter().any(|words| said.contains(words));
     let is_long = says(&[
         "context_length_exceeded",
         "exceed_context_size",
+        "contextwindowexceeded",
         "maximum context length",
         "prompt is too long",
         "exceeds the maximum number of tokens",
@@ -120,7 +121,9 @@ pub fn meaning(status: u16, body: &str, after: Option<Duration>) -> Kind {
     // Gemini's words for a rate limit and for a quota are the same, but for the name of the quota.
     let is_quota =
         says(&["insufficient_quota", "credit balance", "billing", "check your plan"]) && !says(&["perminute"]);
-    let is_key = says(&["api key not valid", "api_key_invalid", "invalid api key", "incorrect api key"]);
+    // LiteLLM's proxy looks for a key that is not its own in a database, also where it has none.
+    let is_key =
+        says(&["api key not valid", "api_key_invalid", "invalid api key", "incorrect api key", "no_db_connection"]);
     let is_model = says(&["model_not_found", "model_not_supported"]);
     match status {
         401 | 403 => Kind::Unauthorized,
@@ -184,6 +187,8 @@ mod tests {
             (409, String::new(), Kind::Overloaded(None)),
             (413, r#"{"type": "error", "error": {"type": "request_too_large"}}"#.into(), Kind::TooLong),
             (400, openai("context_length_exceeded"), Kind::TooLong),
+            (400, r#"{"error": {"message": "litellm.ContextWindowExceededError: litellm.BadRequestError: no", "type": null, "code": "400"}}"#.into(), Kind::TooLong),
+            (400, r#"{"error": {"message": "No connected db.", "type": "no_db_connection", "param": null, "code": "400"}}"#.into(), Kind::Unauthorized),
             (400, r#"{"error": {"code": 400, "type": "exceed_context_size_error"}}"#.into(), Kind::TooLong),
             (400, r#"{"type": "error", "error": {"message": "prompt is too long: 210000 tokens"}}"#.into(), Kind::TooLong),
             (422, r#"{"error": "Input validation error: `inputs` must have less than 1024 tokens", "error_type": "validation"}"#.into(), Kind::TooLong),

@@ -1,0 +1,87 @@
+//! llama.cpp's own server, with a tiny model of random weights: what it says has no sense, but a form.
+
+use super::{Peer, port, program, run};
+use crate::{
+    canary::{KEY, OTHER_KEY},
+    stage7::{Layout, Stage7},
+};
+use brain::provider::Kind;
+use schemas::Value;
+use serde_json::json;
+use std::process::Command;
+
+/// What it reads and says, together: tokens.
+const CONTEXT: usize = 32_768;
+const PLAN: &str = include_str!("../../../schemas/json/plan.json");
+
+fn start() -> Peer {
+    let (dir, port) = (tempfile::tempdir().unwrap(), port());
+    let tiny = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/peers/tiny.py");
+    run(&program("STAGE7_PEER_PYTHON"), &[tiny, "tiny.gguf", &CONTEXT.to_string()], dir.path());
+    let mut command = Command::new(program("STAGE7_PEER_LLAMA_SERVER"));
+    command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--api-key", KEY, "--model", "tiny.gguf"]);
+    // The same words each time.
+    command.args(["--ctx-size", &CONTEXT.to_string(), "--parallel", "1", "--seed", "7", "--threads", "2"]);
+    Peer::start("llamacpp", dir, port, command)
+}
+
+#[test]
+fn llama_cpp_speaks_text_and_json_and_its_errors_are_understood() {
+    let peer = start();
+    let provider = peer.provider("llamacpp", KEY);
+    assert_eq!(peer.runtime.block_on(provider.models()).unwrap(), ["tiny.gguf"]);
+
+    let (reply, pieces) = peer.ask(&provider, "tiny.gguf", "Say something, please: äöü 🥔", None);
+    let reply = reply.unwrap();
+    assert!(!reply.text.is_empty() && pieces > 1, "{pieces} pieces: {reply:?}");
+    assert!(reply.usage.input > 40 && reply.usage.output > 1 && !reply.usage.estimated, "{:?}", reply.usage);
+
+    // Bound by the grammar that it makes of the schema of plans.
+    let schema: Value = serde_json::from_str(PLAN).unwrap();
+    let reply = peer.ask(&provider, "tiny.gguf", "Plan something.", Some(&schema)).0.unwrap();
+    let plan: Value = serde_json::from_str(&reply.text).unwrap_or_else(|error| panic!("{error}: {}", reply.text));
+    let faults: Vec<_> =
+        jsonschema::validator_for(&schema).unwrap().iter_errors(&plan).map(|e| e.to_string()).collect();
+    assert!(faults.is_empty() && plan["steps"].is_array(), "{faults:?}: {plan:#}");
+
+    // The dialect that it takes from OpenAI.
+    let openai = peer.provider("openai", KEY);
+    assert_eq!(peer.runtime.block_on(openai.models()).unwrap(), ["tiny.gguf"]);
+    let (reply, pieces) = peer.ask(&openai, "tiny.gguf", "Say something, please.", None);
+    let reply = reply.unwrap();
+    assert!(pieces > 1 && reply.usage.output > 1 && !reply.usage.estimated, "{pieces} pieces: {reply:?}");
+    let closed = json!({"type": "object", "properties": {"is_so": {"type": "boolean"}}, "required": ["is_so"],
+        "additionalProperties": false});
+    let reply = peer.ask(&openai, "tiny.gguf", "Is it so?", Some(&closed)).0.unwrap();
+    let said: Value = serde_json::from_str(&reply.text).unwrap_or_else(|error| panic!("{error}: {}", reply.text));
+    assert!(said["is_so"].is_boolean(), "{said}");
+
+    for name in ["llamacpp", "openai"] {
+        let failed = |key, text: &str| peer.ask(&peer.provider(name, key), "tiny.gguf", text, None).0.unwrap_err();
+        let long = failed(KEY, &"word ".repeat(CONTEXT));
+        assert_eq!(long.kind, Kind::TooLong, "{name}: {long:?}");
+        let refused = failed(OTHER_KEY, "Hello");
+        assert_eq!(refused.kind, Kind::Unauthorized, "{name}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_mission_whose_model_makes_no_sense_ends_with_what_is_wrong_with_its_plans() {
+    let peer = start();
+    let stage7 = Stage7::start_with(Layout::One, &[("LLAMACPP_URL", peer.url.as_str())]);
+    let tried = stage7.cli(&["model", "test", "llamacpp", "--json"]).code(0).line();
+    assert_eq!((&tried["provider"], &tried["model"]), (&json!("llamacpp"), &json!("tiny.gguf")));
+
+    let lines = stage7.cli(&["run", "Sort some numbers", "--model", "llamacpp", "--json"]).code(1).lines();
+    let mission = lines[0]["mission"].as_str().unwrap();
+    let error = lines.last().unwrap()["error"].as_str().unwrap().to_string();
+    let log = stage7.export(mission);
+    log.has_nothing_twice();
+    let rejected = log.of("plan.rejected");
+    // Bound by the grammar, each of them could be read.
+    assert!(!rejected.is_empty() && log.of("llm.tried").is_empty(), "{error}\n{lines:#?}");
+    for rejected in rejected {
+        assert!(rejected["data"]["faults"].as_array().is_some_and(|faults| !faults.is_empty()), "{rejected}");
+    }
+    assert!(error.contains("plan"), "{error}");
+}
