@@ -14,6 +14,7 @@ mod archive;
 mod bad;
 mod bench;
 mod case;
+mod cost;
 mod dead;
 mod develop;
 mod escape;
