@@ -1,11 +1,13 @@
 //! The command line, as data.
 
+mod cost;
 mod keys;
 mod mission;
 mod model;
 mod plugin;
 mod secret;
 
+pub use cost::Cost;
 pub use keys::{Keys, Purpose, Whose};
 pub use mission::Mission;
 pub use model::Model;
@@ -71,6 +73,8 @@ pub enum Command {
     /// Language models: what is known of them, and whether they answer.
     #[command(subcommand)]
     Model(Model),
+    /// What models cost, and how many tokens they took.
+    Cost(Cost),
     /// Who signs plugins, and whose signature is taken.
     #[command(subcommand)]
     Keys(Keys),

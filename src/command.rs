@@ -4,6 +4,7 @@ pub mod mission;
 
 mod bench;
 mod config;
+mod cost;
 mod dead;
 mod deliver;
 mod doctor;
@@ -41,6 +42,7 @@ pub async fn run(cli: Cli) -> Result<Code, Error> {
         Command::Replay(asked) => replay::run(&settings, asked, json).await,
         Command::Plugin(asked) => plugin::run(&settings, asked, json).await,
         Command::Model(asked) => model::run(&settings, asked, json).await,
+        Command::Cost(asked) => cost::run(&settings, asked, json).await,
         Command::Keys(asked) => keys::run(&settings, asked, json).await,
         Command::Secret(asked) => secret::run(&settings, asked, json).await,
         Command::Dead(asked) => dead::run(&settings, asked, json).await,

@@ -3,7 +3,7 @@
 mod line;
 mod paint;
 
-pub use line::{clean, say, to_stderr, to_stdout, took};
+pub use line::{clean, grouped, say, to_stderr, to_stdout, took, usd};
 pub(crate) use line::{err, out};
 pub use paint::Paint;
 
@@ -220,7 +220,7 @@ impl Progress {
         let time =
             now.created.zip(now.updated).map_or_else(String::new, |(from, to)| format!(" in {}", took(to.since(from))));
         let calls = if now.cost.usd > 0.0 {
-            format!(", {} model calls, ${:.4}", now.calls.len(), now.cost.usd)
+            format!(", {} model calls, {}", now.calls.len(), usd(now.cost.usd, now.cost.estimated))
         } else {
             String::new()
         };

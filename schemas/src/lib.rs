@@ -31,5 +31,5 @@ pub use event::Event;
 pub use fact::Fact;
 pub use fault::{Class, Fault};
 pub use id::{EventId, MissionId, Tenant, Writer};
-pub use time::Time;
+pub use time::{Day, Time};
 pub use value::Value;

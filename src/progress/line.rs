@@ -55,6 +55,28 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// `$0.0120`; with `≈` where some of it is estimated.
+pub fn usd(usd: f64, estimated: bool) -> String {
+    let mark = if estimated { "≈" } else { "" };
+    match usd {
+        usd if usd > 0.0 && usd < 0.000_05 => format!("{mark}<$0.0001"),
+        usd => format!("{mark}${usd:.4}"),
+    }
+}
+
+/// `1,234,567`.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut grouped = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +85,8 @@ mod tests {
     fn figures_are_short() {
         assert_eq!([took(940), took(3_240), took(125_000)], ["940 ms", "3.2 s", "2 min 5 s"]);
         assert_eq!([size(12), size(3_482), size(60 << 20)], ["12 B", "3.4 KiB", "60.0 MiB"]);
+        assert_eq!([usd(0.0, false), usd(0.00001, true), usd(12.3, true)], ["$0.0000", "≈<$0.0001", "≈$12.3000"]);
+        assert_eq!([999, 1_000, 1_234_567].map(grouped), ["999", "1,000", "1,234,567"]);
     }
 
     #[test]

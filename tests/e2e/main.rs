@@ -15,6 +15,7 @@ mod bad;
 mod bench;
 mod canary;
 mod case;
+mod cost;
 mod dead;
 mod develop;
 mod escape;

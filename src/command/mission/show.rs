@@ -1,8 +1,9 @@
 //! A mission, and rows of missions, as text.
 
-use crate::progress::{asked, clean, open_questions, out};
+use crate::progress::{asked, clean, grouped, open_questions, out, usd};
 use schemas::Value;
-use streams::overview::{Input, Overview};
+use std::collections::HashMap;
+use streams::overview::{Cost, Input, Overview};
 
 /// Characters of a value that are shown.
 const SHORT: usize = 100;
@@ -12,8 +13,8 @@ pub fn row(row: &Value) -> String {
     let text = |field: &str| row[field].as_str().unwrap_or_default();
     let title = if text("name").is_empty() { text("goal") } else { text("name") };
     let progress = format!("{}/{}", row["progress"]["done"], row["progress"]["total"]);
-    let cost =
-        row["cost"]["usd"].as_f64().filter(|usd| *usd > 0.0).map_or_else(String::new, |usd| format!("${usd:.4}"));
+    let cost = row["cost"]["usd"].as_f64().filter(|cost| *cost > 0.0);
+    let cost = cost.map_or_else(String::new, |cost| usd(cost, row["cost"]["estimated"] == true));
     let place = match (row["imported"] == true, row["archived"].is_null()) {
         (true, _) => " (imported)",
         (false, false) => " (archived)",
@@ -36,19 +37,19 @@ pub fn print(now: &Overview) {
         out!("error    {}", clean(error).replace('\n', "\n         "));
     }
     if now.cost.usd > 0.0 || !now.calls.is_empty() {
-        out!(
-            "cost     ${:.4}, {} model calls, {} + {} tokens",
-            now.cost.usd,
-            now.calls.len(),
-            now.cost.tokens.input,
-            now.cost.tokens.output
-        );
+        out!("cost     {}", spent(&now.cost, now.calls.len()));
     }
     for (writer, why) in &now.stuck {
         out!("stuck    {writer}: {}", clean(why));
     }
     if let Some(answer) = &now.answer {
         out!("answer   {}", value(answer));
+    }
+    let mut of_steps: HashMap<&str, (Cost, usize)> = HashMap::new();
+    for call in &now.calls {
+        let (cost, calls) = of_steps.entry(&call.step).or_default();
+        *cost += call.cost;
+        *calls += 1;
     }
     out!("steps");
     for step in &now.steps {
@@ -66,6 +67,9 @@ pub fn print(now: &Overview) {
         if let Some(error) = &step.error {
             out!("      ! {}", clean(error));
         }
+        if let Some((cost, calls)) = of_steps.get(step.id.as_str()) {
+            out!("      {}", spent(cost, *calls));
+        }
     }
     for question in open_questions(now) {
         out!(
@@ -81,6 +85,17 @@ pub fn print(now: &Overview) {
     for file in &now.deliverables {
         out!("  {}  {} bytes, {}, sha256 {}", clean(&file.name), file.size, file.media_type, file.sha256);
     }
+}
+
+/// `$0.0120, 2 model calls, 1,200 + 96 tokens`.
+fn spent(Cost { usd: cost, tokens, estimated }: &Cost, calls: usize) -> String {
+    let s = if calls == 1 { "" } else { "s" };
+    format!(
+        "{}, {calls} model call{s}, {} + {} tokens",
+        usd(*cost, *estimated),
+        grouped(tokens.input),
+        grouped(tokens.output)
+    )
 }
 
 /// The word for a status, as its JSON has it.

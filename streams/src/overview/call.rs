@@ -7,6 +7,7 @@ use schemas::{
     brain::Usage,
 };
 use serde::{Deserialize, Serialize};
+use std::ops::AddAssign;
 
 /// What the mission has cost so far, over all tries of all answered calls.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -56,11 +57,17 @@ pub enum State {
 }
 
 impl Cost {
-    fn add(&mut self, usage: Usage, usd: f64) {
-        self.usd += usd;
-        self.tokens.input = self.tokens.input.saturating_add(usage.input);
-        self.tokens.output = self.tokens.output.saturating_add(usage.output);
-        self.estimated |= usage.estimated;
+    fn of(usage: Usage, usd: f64) -> Self {
+        Self { usd, tokens: Tokens { input: usage.input, output: usage.output }, estimated: usage.estimated }
+    }
+}
+
+impl AddAssign for Cost {
+    fn add_assign(&mut self, other: Self) {
+        self.usd += other.usd;
+        self.tokens.input = self.tokens.input.saturating_add(other.tokens.input);
+        self.tokens.output = self.tokens.output.saturating_add(other.tokens.output);
+        self.estimated |= other.estimated;
     }
 }
 
@@ -111,14 +118,14 @@ impl Overview {
                 call.tools = said.calls.iter().map(|tool| tool.name.clone()).collect();
                 (call.model, call.provider, call.ms) =
                     (Some(said.model.clone()), Some(said.provider.clone()), Some(said.ms));
-                call.cost.add(said.usage, said.cost_usd);
-                self.cost.add(said.usage, said.cost_usd);
+                call.cost += Cost::of(said.usage, said.cost_usd);
+                self.cost += call.cost;
             }
             Fact::LlmFailed(said) => {
                 call.status = State::Failed;
                 (call.error, call.ms) = (Some(said.message.clone()), Some(said.ms));
-                call.cost.add(said.usage, said.cost_usd);
-                self.cost.add(said.usage, said.cost_usd);
+                call.cost += Cost::of(said.usage, said.cost_usd);
+                self.cost += call.cost;
             }
             _ => {}
         }

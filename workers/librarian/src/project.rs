@@ -11,6 +11,7 @@ mod tests;
 pub use tally::Tallies;
 
 use crate::trouble::Trouble;
+use call::Spent;
 use rusqlite::{OptionalExtension, Result, Transaction, params};
 use schemas::{Event, Fact, MissionId, Tenant, Time, Writer};
 use streams::subject::Subject;
@@ -49,6 +50,7 @@ pub fn concerns(kind: &str) -> bool {
             | "step.completed"
             | "step.faulted"
             | "llm.requested"
+            | "llm.tried"
             | "llm.completed"
             | "llm.failed"
             | "decider.stuck"
@@ -98,7 +100,7 @@ pub fn forget(rows: &Transaction<'_>, tenant: &Tenant, mission: MissionId) -> Re
     // The index holds no text of its own, so it is told what to forget.
     rows.prepare_cached("INSERT INTO mission_text (mission_text, rowid, name, goal) VALUES ('delete', ?1, ?2, ?3)")?
         .execute(params![n, name, goal])?;
-    for table in ["deliverable", "call", "step"] {
+    for table in ["deliverable", "tried", "call", "step"] {
         rows.prepare_cached(&format!("DELETE FROM {table} WHERE mission = ?1"))?.execute([n])?;
     }
     rows.prepare_cached("DELETE FROM mission WHERE n = ?1")?.execute([n]).map(|_| ())
@@ -122,10 +124,12 @@ fn word(row: &mut Row<'_>, event: &Event) -> Result<()> {
         Fact::StepFailed(said) => row.failed(&said.step, said.attempt),
         Fact::StepCompleted(said) => row.completed(said),
         Fact::LlmRequested(said) => row.asked(event.id, said),
+        Fact::LlmTried(said) => row.tried(event.seq, said),
         Fact::LlmCompleted(said) => {
-            row.answered(event, Ok((&said.provider, &said.model)), said.usage, said.cost_usd, said.ms)
+            let by = Some((&said.provider, &said.model));
+            row.answered(event, by, Spent::new(said.usage, said.cost_usd, said.ms))
         }
-        Fact::LlmFailed(said) => row.answered(event, Err(()), said.usage, said.cost_usd, said.ms),
+        Fact::LlmFailed(said) => row.answered(event, None, Spent::new(said.usage, said.cost_usd, said.ms)),
         Fact::MissionRetried(said) => row.reopened(said),
         Fact::MissionPausing(_) => row.goes("pausing"),
         Fact::MissionPaused(_) => row.goes("paused"),

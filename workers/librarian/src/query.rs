@@ -1,5 +1,6 @@
 //! Lists and searches over a tenant's missions.
 
+pub mod cost;
 pub mod dead;
 
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter, types::Value as Sql};
@@ -24,6 +25,7 @@ pub enum Query {
     Search(Search),
     Dead(dead::List),
     Record(dead::Record),
+    Cost(cost::Sums),
 }
 
 /// The newest first.
@@ -45,7 +47,8 @@ pub struct Search {
 }
 
 const FORMS: &str = "{\"list\": {\"status\"?, \"limit\"?, \"after\"?}}, {\"search\": {\"text\", \"limit\"?}}, \
-    {\"dead\": {\"mission\"?, \"limit\"?, \"after\"?}} or {\"record\": {\"seq\", \"again\"?}}";
+    {\"dead\": {\"mission\"?, \"limit\"?, \"after\"?}}, {\"record\": {\"seq\", \"again\"?}} or \
+    {\"cost\": {\"by\"?, \"mission\"?, \"since\"?, \"until\"?, \"limit\"?, \"after\"?}}";
 
 /// What is answered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -112,6 +115,7 @@ pub fn answer(rows: &Connection, tenant: &Tenant, asked: &Query) -> Result<Value
         Query::Search(asked) => search(rows, tenant, asked).map(json),
         Query::Dead(asked) => dead::list(rows, tenant, asked).map(json),
         Query::Record(asked) => dead::row(rows, tenant, asked.seq).map(json),
+        Query::Cost(asked) => cost::list(rows, tenant, asked).map(json),
     }
 }
 
@@ -170,18 +174,27 @@ fn page(rows: &Connection, sql: &str, mut given: Vec<Sql>, limit: usize) -> Resu
     given.push(Sql::Integer(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)));
     let mut statement = rows.prepare_cached(sql).map_err(unavailable)?;
     let found = statement.query_map(params_from_iter(given), mission).map_err(unavailable)?;
-    let mut missions: Vec<Mission> = Vec::new();
-    let mut bytes = 0;
+    let (missions, next) = pages(found, limit, |last| last.id.clone())?;
+    Ok(Page { missions, next })
+}
+
+/// As many as are asked for and fit into a message; when there are more, the name of the last.
+fn pages<T: Serialize>(
+    found: impl Iterator<Item = rusqlite::Result<T>>,
+    limit: usize,
+    name: impl Fn(&T) -> String,
+) -> Result<(Vec<T>, Option<String>), Refusal> {
+    let (mut page, mut bytes) = (Vec::new(), 0);
     for one in found {
         let one = one.map_err(unavailable)?;
         bytes += serde_json::to_vec(&one).map_or(0, |json| json.len());
-        if missions.len() == limit || (bytes > BYTES && !missions.is_empty()) {
-            let next = missions.last().map(|last| last.id.clone());
-            return Ok(Page { missions, next });
+        if page.len() == limit || (bytes > BYTES && !page.is_empty()) {
+            let next = page.last().map(&name);
+            return Ok((page, next));
         }
-        missions.push(one);
+        page.push(one);
     }
-    Ok(Page { missions, next: None })
+    Ok((page, None))
 }
 
 fn mission(row: &Row<'_>) -> rusqlite::Result<Mission> {

@@ -49,20 +49,43 @@ CREATE TABLE step (
     PRIMARY KEY (mission, id)
 ) WITHOUT ROWID;
 
+-- Calls of models. What one cost is of its answer alone: the tries before it have rows of their own.
 CREATE TABLE call (
-    id       TEXT NOT NULL,
-    mission  INTEGER NOT NULL REFERENCES mission (n),
-    step     TEXT NOT NULL,
-    purpose  TEXT NOT NULL,
-    status   TEXT NOT NULL,     -- running, completed, failed
-    provider TEXT,
-    model    TEXT,
-    usd      REAL NOT NULL DEFAULT 0,
-    input    INTEGER NOT NULL DEFAULT 0,
-    output   INTEGER NOT NULL DEFAULT 0,
-    ms       INTEGER,
-    at       INTEGER NOT NULL,
+    id        TEXT NOT NULL,
+    mission   INTEGER NOT NULL REFERENCES mission (n),
+    step      TEXT NOT NULL,
+    attempt   INTEGER NOT NULL,
+    agent     TEXT NOT NULL,
+    purpose   TEXT NOT NULL,
+    status    TEXT NOT NULL,     -- running, completed, failed
+    provider  TEXT,              -- who answered
+    model     TEXT,
+    tries     INTEGER NOT NULL DEFAULT 0,   -- that gave no answer
+    usd       REAL NOT NULL DEFAULT 0,
+    input     INTEGER NOT NULL DEFAULT 0,   -- tokens
+    output    INTEGER NOT NULL DEFAULT 0,
+    estimated INTEGER NOT NULL DEFAULT 0,
+    ms        INTEGER NOT NULL DEFAULT 0,
+    asked     INTEGER NOT NULL,
+    at        INTEGER NOT NULL,  -- when it was answered; before that, when it was asked
     PRIMARY KEY (mission, id)
+) WITHOUT ROWID;
+
+-- Tries that gave no answer.
+CREATE TABLE tried (
+    mission   INTEGER NOT NULL REFERENCES mission (n),
+    call      TEXT NOT NULL,
+    seq       INTEGER NOT NULL,
+    n         INTEGER NOT NULL,  -- from 1; a call that is made again after a crash begins anew
+    provider  TEXT NOT NULL,
+    model     TEXT NOT NULL,
+    usd       REAL NOT NULL,
+    input     INTEGER NOT NULL,
+    output    INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    ms        INTEGER NOT NULL,
+    at        INTEGER NOT NULL,
+    PRIMARY KEY (mission, call, seq)
 ) WITHOUT ROWID;
 
 CREATE TABLE deliverable (

@@ -12,7 +12,7 @@ use std::{
 use streams::archive::Archived;
 
 /// Rows made by another version of the schema or of the projection are made again.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
@@ -104,7 +104,7 @@ impl Store {
                 return Ok(());
             }
             tallies.forget();
-            rows.execute_batch("DELETE FROM dead; DELETE FROM newer; DELETE FROM deliverable; DELETE FROM call; DELETE FROM step; DELETE FROM mission; DELETE FROM stray; INSERT INTO mission_text (mission_text) VALUES ('delete-all'); DELETE FROM log;")?;
+            rows.execute_batch("DELETE FROM dead; DELETE FROM newer; DELETE FROM deliverable; DELETE FROM tried; DELETE FROM call; DELETE FROM step; DELETE FROM mission; DELETE FROM stray; INSERT INTO mission_text (mission_text) VALUES ('delete-all'); DELETE FROM log;")?;
             rows.execute("INSERT INTO log (name, position) VALUES (?1, 0)", [log]).map(|_| ())
         })
     }

@@ -15,7 +15,7 @@ use streams::{
 /// How long the librarian may be away: it hands over within its pin's time.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Lists and searches are the librarian's rows.
+/// Lists, searches and sums are the librarian's rows.
 pub async fn librarian(log: &JetStream, tenant: &Tenant, body: Bytes) -> Result<Value, Refusal> {
     let answer = ask(log, &format!("stage7.query.{tenant}"), body, PATIENCE).await.map_err(unread)?;
     serde_json::from_slice(&answer)

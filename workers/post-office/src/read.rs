@@ -74,14 +74,14 @@ pub struct GoalName {
 }
 
 const FORMS: &str = "{\"mission\", \"after\"?, \"limit\"?}, {\"mission\", \"state\": true, \"at\"?}, {\"list\": {…}}, {\"search\": {…}}, \
-    {\"dead\": {…}}, {\"record\": {\"seq\"}}, {\"plugins\": true}, {\"plugin\": \"VERB\"}, {\"secrets\": true}, {\"models\": true} or {\"refused\": {\"source\", \"id\"}}";
+    {\"dead\": {…}}, {\"record\": {\"seq\"}}, {\"cost\": {…}}, {\"plugins\": true}, {\"plugin\": \"VERB\"}, {\"secrets\": true}, {\"models\": true} or {\"refused\": {\"source\", \"id\"}}";
 
 /// Answers a question of a tenant about what is its own.
 pub async fn read(door: &Door, tenant: &Tenant, body: &Bytes) -> Result<Value, Refusal> {
     let asked: Value =
         serde_json::from_slice(body).map_err(|e| Refusal::new("invalid_json", format!("ask with {FORMS}: {e}")))?;
     let has = |name: &str| asked.get(name).is_some();
-    if has("list") || has("search") || has("record") {
+    if has("list") || has("search") || has("record") || has("cost") {
         query::librarian(&door.log, tenant, body.clone()).await
     } else if has("dead") {
         query::dead(&door.log, tenant, body.clone()).await

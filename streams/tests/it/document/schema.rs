@@ -126,6 +126,7 @@ fn ours() -> Vec<(&'static str, Value)> {
         "description": "`{\"mission\", \"after\"?, \"limit\"?}` events · `{\"mission\", \"state\": true, \"at\"?}` the mission \
             as it stands, or stood · `{\"list\": {…}}` · `{\"search\": {…}}` · `{\"plugins\": true}` · `{\"plugin\": \"VERB\"}` · \
             `{\"refused\": {\"source\", \"id\"}}` · `{\"dead\": {…}}` · \
+            `{\"cost\": {\"by\"?, \"mission\"?, \"since\"?, \"until\"?, \"limit\"?, \"after\"?}}` · \
             `{\"secrets\": true}` their names and the key to seal to",
         "minProperties": 1,
     });

@@ -79,6 +79,9 @@ async fn pages_go_on_where_the_last_ended_and_wrong_questions_are_told() {
         (json!({"list": {"limit": 0}}), "invalid_request"),
         (json!({"list": {"after": mission(99).to_string()}}), "invalid_request"),
         (json!({"search": {"text": " \n"}}), "invalid_request"),
+        (json!({"cost": {"by": "colour"}}), "invalid_request"),
+        (json!({"cost": {"since": "yesterday"}}), "invalid_request"),
+        (json!({"cost": {"mission": mission(99).to_string()}}), "unknown_mission"),
     ] {
         assert_eq!(server.ask("default", wrong.clone()).await["error"]["code"], json!(code), "{wrong}");
     }

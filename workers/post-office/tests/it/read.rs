@@ -133,13 +133,15 @@ impl Service for Rows {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_and_searches_are_passed_on_for_this_tenant_only() {
+async fn lists_searches_and_sums_are_passed_on_for_this_tenant_only() {
     let world = World::start().await;
     let nobody = world.read(json!({"list": {}})).await;
     assert_eq!(code(&nobody), "unavailable");
     let librarian = world.log("librarian").await;
     tokio::spawn(async move { serve(&librarian, Arc::new(Rows), CancellationToken::new()).await.unwrap() });
-    for body in [r#"{"list":{"tenant":"other"}}"#, r#"{"search":{"text":"x"}}"#] {
+    for body in
+        [r#"{"list":{"tenant":"other"}}"#, r#"{"search":{"text":"x"}}"#, r#"{"cost":{"by":"day","tenant":"other"}}"#]
+    {
         let answer = world.ask_raw("stage7.read.default", body).await;
         assert_eq!(answer, json!({"asked": "stage7.query.default", "with": body}));
     }
