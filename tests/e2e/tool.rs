@@ -1,6 +1,7 @@
 //! A model that looks at an image, uses tools and asks the person before it answers, within one step.
 
 use crate::{
+    canary::KEY,
     plan::{after, goal, read},
     stage7::{Layout, Stage7},
 };
@@ -9,7 +10,6 @@ use model_servers::{Dialect, Reply, Server, Setup};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const KEY: &str = "sk-test-77d0e1-never-to-be-seen";
 const TOOLS: [&str; 3] = ["TEXT_ANALYSIS", "FILE_OPS", "ASK_USER_QUESTION"];
 /// One red dot.
 const DOT: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==";

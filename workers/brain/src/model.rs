@@ -64,6 +64,9 @@ pub struct Model {
     pub output: Option<u64>,
     #[serde(default = "text")]
     pub work: BTreeSet<Work>,
+    /// Nobody said what it does: it may do more.
+    #[serde(skip)]
+    pub is_unknown: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prices: Vec<Price>,
     #[serde(default)]
@@ -94,6 +97,7 @@ impl Model {
             context: None,
             output: None,
             work: text(),
+            is_unknown: true,
             prices: Vec::new(),
             scores: Scores::default(),
             from: String::new(),

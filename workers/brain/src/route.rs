@@ -55,6 +55,8 @@ const NEWEST: f64 = 0.1;
 const LEAST: f64 = 0.01;
 /// What puts one first that is to be tried again.
 const DUE: f64 = 10.0;
+/// What counts of a model that may not be able to.
+const UNABLE: f64 = 0.1;
 /// Of what is not known.
 const UNKNOWN: f64 = 0.5;
 
@@ -108,15 +110,21 @@ pub fn choose(need: &Need, candidates: &[Candidate]) -> Routing {
 
 /// Why it can't answer.
 fn unfit(need: &Need, Candidate { model, out, .. }: &Candidate) -> Option<String> {
-    let missing: Vec<_> = need.work.difference(&model.work).map(|work| format!("{work:?}").to_lowercase()).collect();
+    let missing = missing(need, model);
     let tokens = need.usage.input;
     match (model.context, model.cost(&need.usage), need.usd) {
         _ if out.is_some() => out.clone(),
-        _ if !missing.is_empty() => Some(format!("does no {}", missing.join(", "))),
+        _ if !missing.is_empty() && !model.is_unknown => Some(format!("does no {missing}")),
         (Some(context), _, _) if tokens > context => Some(format!("reads {context} tokens, these are about {tokens}")),
         (_, Some(cost), Some(usd)) if cost > usd => Some(format!("costs about ${cost:.4}, ${usd:.4} are left")),
         _ => None,
     }
+}
+
+/// What is wanted and not said of it.
+fn missing(need: &Need, model: &Model) -> String {
+    let missing = need.work.difference(&model.work).map(|work| format!("{work:?}").to_lowercase());
+    missing.collect::<Vec<_>>().join(", ")
 }
 
 fn rank(need: &Need, candidate: &Candidate, cheapest: Option<f64>, fastest: Option<f64>) -> Ranked {
@@ -140,13 +148,18 @@ fn rank(need: &Need, candidate: &Candidate, cheapest: Option<f64>, fastest: Opti
     ];
     let counted = parts.iter().filter(|(_, weight, _)| *weight > 0.0);
     let base: f64 = counted.clone().map(|(_, weight, part)| weight * part.unwrap_or(UNKNOWN)).sum();
-    let factor = measured.success.max(LEAST) * (1.0 + 0.5 * measured.feedback);
+    let missing = missing(need, model);
+    let able = if missing.is_empty() { 1.0 } else { UNABLE };
+    let factor = able * measured.success.max(LEAST) * (1.0 + 0.5 * measured.feedback);
     let mut reasons: Vec<String> = counted
         .map(|(name, weight, part)| match part {
             Some(part) => format!("{name} {part:.2} × {weight}"),
             None => format!("{name} unknown × {weight}"),
         })
         .collect();
+    if !missing.is_empty() {
+        reasons.push(format!("nobody said whether it does {missing}"));
+    }
     if measured.success < 0.995 {
         reasons.push(format!("{:.0} % of its last calls went well", measured.success * 100.0));
     }
@@ -177,7 +190,12 @@ mod tests {
     fn model(name: &str, price: Option<f64>, scores: [Option<f64>; 3]) -> Candidate {
         let [speed, accuracy, creativity] = scores;
         let prices = price.map(|price| Price { up_to: None, input: price, output: price * 4.0 }).into_iter().collect();
-        let model = Model { prices, scores: Scores { speed, accuracy, creativity }, ..Model::unknown("openai", name) };
+        let model = Model {
+            prices,
+            scores: Scores { speed, accuracy, creativity },
+            is_unknown: false,
+            ..Model::unknown("openai", name)
+        };
         Candidate { model, measured: Measured::default(), out: None, is_due: false }
     }
 
@@ -227,6 +245,19 @@ mod tests {
         assert_eq!(reasons, ["reads 500 tokens, these are about 1000", "fails, until 12:00", "does no text"]);
         let dear = choose(&Need { usd: Some(0.001), ..need(None) }, &table()[..1]);
         assert_eq!(dear.left_out[0].reason, "costs about $0.0300, $0.0010 are left");
+    }
+
+    #[test]
+    fn one_of_which_nothing_is_known_comes_after_those_that_can() {
+        let mut all = table();
+        all[0].model.work.insert(Work::Vision);
+        all[3].model.is_unknown = true;
+        let see = Need { work: [Work::Text, Work::Vision].into(), ..need(Some(Optimize::Cost)) };
+        let routing = choose(&see, &all);
+        let ranked: Vec<_> = routing.ranked.iter().map(|ranked| ranked.model.as_str()).collect();
+        assert_eq!(ranked, ["openai/big", "openai/riddle"]);
+        assert!(routing.ranked[1].reasons.contains(&"nobody said whether it does vision".to_string()));
+        assert_eq!(routing.left_out.len(), 2);
     }
 
     #[test]
