@@ -90,14 +90,11 @@ pub fn conversation(task: &Task, tools: &Tools, messages: &mut Vec<Message>, inp
             place
         };
         let is_mute = turn.said.as_str().is_some_and(|text| text.trim().is_empty());
-        let text = if is_mute { String::new() } else { put(format!("{} said", id(t, 0)), (*turn.said).clone()) };
-        let calls = turn.calls.iter().enumerate();
-        let calls = calls.map(|(n, call)| ToolCall { id: id(t, n + 1), ..call.clone() }).collect();
-        messages.push(Message { calls, ..Message::new(Speaker::Assistant, text) });
-        for (n, outcome) in turn.results.iter().enumerate() {
-            let id = id(t, n + 1);
-            let text = result(outcome.as_ref(), &id, &mut put);
-            messages.push(Message { result_of: Some(id), ..Message::new(Speaker::Tool, text) });
+        let text = if is_mute { String::new() } else { put(format!("turn {}", t + 1), (*turn.said).clone()) };
+        messages.push(Message { calls: turn.calls.clone(), ..Message::new(Speaker::Assistant, text) });
+        for (n, (call, outcome)) in turn.calls.iter().zip(&turn.results).enumerate() {
+            let text = result(outcome.as_ref(), &format!("tool {}.{}", t + 1, n + 1), &mut put);
+            messages.push(Message { result_of: Some(call.id.clone()), ..Message::new(Speaker::Tool, text) });
         }
     }
     if !task.talk.is_empty() && tools.left(task) == Some(0) {
@@ -105,30 +102,25 @@ pub fn conversation(task: &Task, tools: &Tools, messages: &mut Vec<Message>, inp
     }
 }
 
-/// The id of a call: nine letters and figures, which every provider takes.
-fn id(turn: usize, n: usize) -> String {
-    format!("t{:04}n{n:03}", turn + 1)
-}
-
-fn result(outcome: Option<&Outcome>, id: &str, put: &mut impl FnMut(String, Value) -> String) -> String {
+fn result(outcome: Option<&Outcome>, name: &str, put: &mut impl FnMut(String, Value) -> String) -> String {
     match outcome {
         Some(Outcome::Outputs(run)) => {
             let is_one = run.outputs.len() == 1 && run.files.is_empty() && run.removed.is_empty();
             let mut parts = Vec::new();
-            for (n, (name, value)) in run.outputs.iter().enumerate() {
-                let place = put(format!("{id} {n}"), value.clone());
-                parts.push(if is_one { place } else { format!("{}:\n{place}", name.replace(['{', '}'], "")) });
+            for (n, (output, value)) in run.outputs.iter().enumerate() {
+                let place = put(format!("{name} {n}"), value.clone());
+                parts.push(if is_one { place } else { format!("{}:\n{place}", output.replace(['{', '}'], "")) });
             }
             let written: Vec<_> = run.files.iter().map(|(path, file)| told(path, file)).collect();
             for (what, paths) in [("files written", written), ("files removed", run.removed.clone())] {
                 if !paths.is_empty() {
-                    parts.push(put(format!("{id} {what}"), format!("{what}: {}", paths.join(", ")).into()));
+                    parts.push(put(format!("{name} {what}"), format!("{what}: {}", paths.join(", ")).into()));
                 }
             }
             if parts.is_empty() { "done; it gives nothing".into() } else { parts.join("\n\n") }
         }
-        Some(Outcome::Reply(reply)) => put(format!("{id} reply"), (**reply).clone()),
-        Some(Outcome::Nothing(why)) => put(format!("{id} error"), format!("error: {why}").into()),
+        Some(Outcome::Reply(reply)) => put(format!("{name} reply"), (**reply).clone()),
+        Some(Outcome::Nothing(why)) => put(format!("{name} error"), format!("error: {why}").into()),
         None => String::new(),
     }
 }
