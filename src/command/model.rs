@@ -10,7 +10,10 @@ use crate::{
     mission::resolve,
     progress::{clean, out, say},
 };
-use brain::model::{Model, Price};
+use brain::{
+    Said,
+    model::{Model, Price},
+};
 use serde_json::{Value, json};
 
 pub async fn run(config: &Config, asked: Asked, json: bool) -> Result<Code, Error> {
@@ -87,18 +90,30 @@ fn why(failed: &Value) -> String {
     }
 }
 
-/// Asks a model for one word.
+/// Asks a model for one word, or for a vector.
 async fn test(config: &Config, model: Option<&str>, json: bool) -> Result<Code, Error> {
     let answered = brain::try_out(&config.brain, model).await.map_err(Error::failed)?;
-    let brain::Tried { provider, model, text, usage, cost_usd, ms } = answered;
+    let brain::Tried { provider, model, said, usage, cost_usd, ms } = answered;
     match json {
-        true => say(&json!({
-            "provider": provider, "model": model, "answer": text, "usage": usage, "cost_usd": cost_usd, "ms": ms,
-        })),
+        true => {
+            let mut shown = json!({"provider": provider, "model": model});
+            match said {
+                Said::Text(text) => shown["answer"] = text.into(),
+                Said::Vector(dimensions) => shown["dimensions"] = dimensions.into(),
+            }
+            shown["usage"] = json!(usage);
+            shown["cost_usd"] = cost_usd.into();
+            shown["ms"] = ms.into();
+            say(&shown);
+        }
         false => {
             let cost = cost_usd.map_or_else(|| "price unknown".into(), |usd| format!("${usd:.6}"));
             let (input, output) = (usage.input, usage.output);
-            out!("{provider}/{} answers: {}", clean(&model), clean(text.trim()));
+            let model = clean(&model);
+            match said {
+                Said::Text(text) => out!("{provider}/{model} answers: {}", clean(text.trim())),
+                Said::Vector(dimensions) => out!("{provider}/{model} makes vectors of {dimensions} dimensions"),
+            }
             out!("{ms} ms, {input} + {output} tokens, {cost}");
         }
     }

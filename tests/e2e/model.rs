@@ -163,6 +163,19 @@ fn what_is_known_of_models_is_shown_and_counts() {
 }
 
 #[test]
+fn a_model_of_embeddings_is_tried_by_a_vector() {
+    let server = Setup::new(Dialect::OpenAi).start(|_| model_servers::Reply::text("of no account"));
+    server.takes(model_servers::Usage { input: 100, output: 0, cached: 0 });
+    let stage7 = Stage7::start_with(Layout::One, &[("OPENAI_API_URL", &server.url), ("OPENAI_API_KEY", KEY)]);
+    let tried = stage7.cli(&["model", "test", "openai/text-embedding-3-small", "--json"]).code(0).line();
+    assert_eq!((&tried["dimensions"], &tried["cost_usd"]), (&json!(8), &json!(0.000_002)), "{tried}");
+    assert!(tried["ms"].is_u64() && tried["answer"].is_null(), "{tried}");
+    let tried = stage7.cli(&["model", "test", "openai/text-embedding-3-large"]).code(0).stdout;
+    assert!(tried.contains("openai/text-embedding-3-large makes vectors of 8 dimensions"), "{tried}");
+    assert!(tried.contains(" ms, 100 + 0 tokens, $0.000013"), "{tried}");
+}
+
+#[test]
 fn where_one_provider_fails_another_answers_and_the_log_says_why() {
     let broken = Setup::new(Dialect::OpenAi).models(&["first"]).start(|_| Fault::Error(ApiError::Internal).into());
     let good = Setup::new(Dialect::LlamaCpp).models(&["second"]).start(|_| model_servers::Reply::text("Here."));

@@ -24,7 +24,7 @@ mod watch;
 pub use config::{Config, Key, ProviderConfig};
 pub use effect::Brain;
 pub use provider::{KNOWN, Known};
-pub use trial::{Tried, try_out};
+pub use trial::{Said, Tried, try_out};
 
 use nats::{jetstream::JetStream, log::ReadError};
 use std::sync::Arc;

@@ -37,7 +37,8 @@ suite! {
         a_text_comes_whole_and_in_pieces a_tool_is_called_and_its_result_is_read calls_come_with_text_and_all_at_once
         each_result_answers_a_call_of_the_turn_before json_follows_a_schema
         an_image_arrives tokens_are_told the_first_piece_comes_while_the_last_is_held_back
-        a_text_that_was_cut_says_so a_refusal_is_told texts_become_vectors a_signature_comes_back_with_its_call models_are_listed
+        a_text_that_was_cut_says_so a_refusal_is_told texts_become_vectors
+        a_signature_comes_back_with_its_call models_are_listed
     }
     hugging_face HuggingFace {
         a_text_comes_whole_and_in_pieces a_tool_is_called_and_its_result_is_read calls_come_with_text_and_all_at_once

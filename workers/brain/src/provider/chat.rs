@@ -220,16 +220,17 @@ impl Chat {
         Ok((chat, options, answers))
     }
 
-    /// Where a schema has maps with free keys, as plans do, no strict dialect knows it.
+    /// Where a schema has maps with free keys, as plans do, no strict dialect knows it; nor one that is no object's at
+    /// its top, which is not what JSON of any shape means either.
     fn form(&self, schema: Option<&Value>, has_tools: bool) -> Form {
-        match (schema, self.kind) {
-            (None, _) => Form::Text,
-            (Some(schema), _) if is_strict(schema) && (self.takes_both || !has_tools) => Form::Schema,
-            (Some(_), _) if has_tools => Form::Tool,
+        let Some(schema) = schema else { return Form::Text };
+        let is_object = schema["type"] == "object";
+        match self.kind {
+            _ if is_object && is_strict(schema) && (self.takes_both || !has_tools) => Form::Schema,
             // Gemini's takes JSON Schema as it is.
-            (Some(_), AdapterKind::Gemini) => Form::Schema,
-            (Some(_), AdapterKind::Anthropic) => Form::Tool,
-            (Some(_), _) => Form::Mode,
+            AdapterKind::Gemini if !has_tools => Form::Schema,
+            AdapterKind::OpenAI if !has_tools && is_object => Form::Mode,
+            _ => Form::Tool,
         }
     }
 }

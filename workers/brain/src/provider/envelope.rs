@@ -39,7 +39,7 @@ impl Envelope<'_> {
     /// What the model is told of it.
     pub fn words(&self) -> String {
         let line =
-            |tool: &Tool| format!("- {}: {} Its input, as JSON Schema: {}", tool.name, tool.description, input(tool));
+            |tool: &Tool| format!("- {}: {} Its input, as JSON Schema: {}", tool.name, tool.description, tool.input);
         let tools: Vec<_> = self.tools.iter().map(line).collect();
         let answer = match self.schema {
             None => "a text".to_string(),

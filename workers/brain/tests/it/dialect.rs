@@ -1,24 +1,28 @@
-//! Each dialect as the brain speaks it: text, JSON, what it took, and its beginning before its end.
+//! Each dialect as the brain speaks it: text, JSON, what it took, and its beginning before its end. With
+//! `--nocapture` each test prints its row of what which dialect has.
 
-use crate::speak::{DIALECTS, KEY, MODEL, asked, provider};
+mod image;
+mod tool;
+mod vector;
+
+use crate::speak::{DIALECTS, KEY, MODEL, OK, Talk, asked, every, provider, server};
 use brain::{
     Key, ProviderConfig,
-    provider::{Known, Provider},
+    provider::{Ask, Known, Provider},
 };
-use model_servers::{Dialect, Reply, Server, Setup, Usage};
-use schemas::Value;
+use model_servers::{Dialect, Reply, Usage};
+use schemas::{
+    Value,
+    agent::{Message, Speaker},
+};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
 const POEM: &str = "Rösti,\n\"golden\" {brown} 🥔\n";
 
-fn server(dialect: Dialect, reply: impl Fn(&model_servers::Call) -> Reply + Send + Sync + 'static) -> Server {
-    Setup::new(dialect).models(&[MODEL]).start(reply)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_dialect_gives_its_text_in_pieces_and_what_it_took() {
-    for (dialect, name) in DIALECTS {
+    every("text, usage", async |dialect, name| {
         let server = server(dialect, |_| Reply::text(POEM));
         server.takes(Usage { input: 321, output: 45, cached: 0 });
         let (reply, pieces) = asked(&provider(name, &server), "A poem, please: ünïcödé", None).await;
@@ -31,7 +35,9 @@ async fn every_dialect_gives_its_text_in_pieces_and_what_it_took() {
         assert!(call.text.contains("You answer briefly.") && call.text.contains("ünïcödé"), "{name}: {}", call.text);
         assert!(call.streams, "{name}");
         assert!(call.key.is_none() || call.key.as_deref() == Some(KEY), "{name}");
-    }
+        OK.into()
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +45,7 @@ async fn json_is_asked_for_as_each_dialect_can() {
     let closed = json!({"type": "object", "additionalProperties": false, "required": ["n"], "properties": {"n": {"type": "integer"}}});
     // As plans are: free keys, which no strict dialect knows.
     let open = json!({"type": "object", "additionalProperties": {"type": "integer"}});
-    for (dialect, name) in DIALECTS {
+    every("JSON", async |dialect, name| {
         for (schema, is_open) in [(&closed, false), (&open, true)] {
             let server = server(dialect, |call| match call.tools.first() {
                 Some(tool) => Reply::tool(tool, json!({"n": 7})),
@@ -55,12 +61,33 @@ async fn json_is_asked_for_as_each_dialect_can() {
             let is_mode = is_open && ["openai", "anthropic", "huggingface"].contains(&name);
             assert_eq!(is_held, !is_mode, "{name}: {}", call.body);
         }
-    }
+        OK.into()
+    })
+    .await;
+}
+
+/// OpenAI's schemas and JSON of any shape are objects.
+#[tokio::test(flavor = "multi_thread")]
+async fn json_that_is_no_object_is_asked_for_as_well() {
+    let list = json!({"type": "array", "items": {"$ref": "#/$defs/N"}, "$defs": {"N": {"type": "integer"}}});
+    every("JSON, a list", async |dialect, name| {
+        let server = server(dialect, |call| match call.tools.first() {
+            Some(tool) => Reply::tool(tool, json!({"answer": [7]})),
+            None => Reply::text("[7]"),
+        });
+        let (reply, _) = asked(&provider(name, &server), "Seven, as a list", Some(&list)).await;
+        let reply = reply.unwrap_or_else(|failure| panic!("{name}: {failure:?}"));
+        assert_eq!(reply.text, "[7]", "{name}");
+        let call = server.calls().pop().unwrap();
+        assert_eq!(call.schema.is_none(), call.tools == ["answer"], "{name}: {}", call.body);
+        OK.into()
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_beginning_is_heard_while_the_end_is_held_back() {
-    for (dialect, name) in DIALECTS {
+    every("pieces as they come", async |dialect, name| {
         let server = server(dialect, |_| Reply::text("first and last"));
         let held = server.hold();
         let provider = provider(name, &server);
@@ -70,9 +97,9 @@ async fn the_beginning_is_heard_while_the_end_is_held_back() {
                 let _ = heard.send(piece);
                 Box::pin(async {}) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>
             };
-            let messages = [schemas::agent::Message::new(schemas::agent::Speaker::User, "Go")];
+            let messages = [Message::new(Speaker::User, "Go")];
             let stop = tokio_util::sync::CancellationToken::new();
-            let ask = brain::provider::Ask {
+            let ask = Ask {
                 model: MODEL,
                 messages: &messages,
                 images: &Default::default(),
@@ -88,15 +115,30 @@ async fn the_beginning_is_heard_while_the_end_is_held_back() {
         assert!("first and last".starts_with(&first) && !asking.is_finished(), "{name}: {first}");
         drop(held);
         assert_eq!(asking.await.unwrap().unwrap().text, "first and last", "{name}");
-    }
+        OK.into()
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_says_which_models_it_has() {
-    for (dialect, name) in DIALECTS {
+    every("models listed", async |dialect, name| {
         let server = server(dialect, |_| Reply::text("x"));
         let models = provider(name, &server).models().await.unwrap_or_else(|failure| panic!("{name}: {failure:?}"));
         assert!(models.iter().any(|model| model.contains(MODEL)), "{name}: {models:?}");
+        OK.into()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_model_said_nothing_in_can_be_said_to_it_again() {
+    for (dialect, name) in DIALECTS {
+        let server = server(dialect, |_| Reply::text("Sorry."));
+        let mut talk = Talk::new("Go");
+        talk.messages.push(Message::new(Speaker::Assistant, ""));
+        talk.messages.push(Message::new(Speaker::User, "That was empty."));
+        assert_eq!(talk.well(name, &provider(name, &server)).await.text, "Sorry.", "{name}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! Everything that goes wrong, at every provider: each has one meaning, whoever says it how.
 
-use crate::speak::{DIALECTS, KEY, MODEL, asked, provider};
+use crate::speak::{DIALECTS, KEY, MODEL, Talk, asked, provider};
 use brain::provider::Kind;
-use model_servers::{ApiError, Fault, Filter, HUGE, Point, Reply, RetryAfter, Setup};
+use model_servers::{ApiError, Fault, Filter, HUGE, Point, Reply, RetryAfter, Setup, Tool};
 use std::time::Duration;
 
 /// What goes wrong, and what it means; where a dialect can't tell it from another, both.
@@ -37,6 +37,13 @@ fn table() -> Vec<(&'static str, Reply, Vec<&'static str>)> {
         ("hang, middle", Fault::Hang(Point::Begun).into(), vec!["timeout"]),
         ("cut, headers", Fault::Cut(Point::Nothing).into(), vec!["unreachable"]),
         ("cut, middle", Fault::Cut(Point::Begun).into(), vec!["unreachable", "garbled"]),
+        // Where the server is asked about itself first, that breaks off.
+        ("end, middle", Fault::Short(Point::Begun).into(), vec!["garbled", "unreachable"]),
+        ("hang, arguments", Fault::Hang(Point::Arguments).into(), vec!["timeout"]),
+        ("cut, arguments", Fault::Cut(Point::Arguments).into(), vec!["unreachable", "garbled"]),
+        ("end, arguments", Fault::Short(Point::Arguments).into(), vec!["garbled", "unreachable"]),
+        // A call with what it wrote, so that it can be told.
+        ("bad arguments", Reply::tools("", vec![Tool::garbled("SEARCH", "{no")]), vec!["a call", "garbled"]),
         ("wrong type", Fault::WrongType.into(), vec!["garbled"]),
         ("half a character", Fault::HalfCharacter.into(), vec!["garbled", "unreachable"]),
         ("50 MB", Fault::Huge(HUGE).into(), vec!["token limit"]),
@@ -54,12 +61,19 @@ async fn every_fault_of_every_provider_has_its_meaning_and_tells_no_key() {
             async move {
                 let server = Setup::new(dialect).models(&[MODEL]).start(move |_| reply.clone());
                 let provider = provider(name, &server);
-                let ended = tokio::time::timeout(Duration::from_secs(60), asked(&provider, "Go", None)).await;
+                let mut talk = Talk::new("Go");
+                if fault.ends_with("arguments") {
+                    let input = serde_json::json!({"type": "object"});
+                    talk.tools =
+                        vec![brain::provider::Tool { name: "SEARCH".into(), description: "Finds.".into(), input }];
+                }
+                let ended = tokio::time::timeout(Duration::from_secs(60), talk.with(&provider)).await;
                 ended.unwrap_or_else(|_| panic!("{fault} at {name} does not end")).0
             }
         });
         for ((_, name), ended) in DIALECTS.into_iter().zip(futures::future::join_all(each).await) {
             let (meaning, message) = match ended {
+                Ok(reply) if reply.calls.iter().any(|call| call.input == "{no") => ("a call", "{no".into()),
                 Ok(reply) => ("an answer", reply.text.chars().take(80).collect()),
                 Err(failure) => (failure.kind.as_str(), failure.message),
             };

@@ -29,7 +29,13 @@ pub fn chat(asked: &Asked) -> Result<Call, String> {
     let format = &body["response_format"];
     match format["type"].as_str() {
         Some("json_schema") => {
-            string(&format["json_schema"], "name")?;
+            let (name, kind) = (string(&format["json_schema"], "name")?, &format["json_schema"]["schema"]["type"]);
+            if kind != "object" {
+                return Err(format!(
+                    "Invalid schema for response_format '{name}': schema must be a JSON Schema of 'type: \"object\"', \
+                     got 'type: {kind}'."
+                ));
+            }
             call.schema = Some(format["json_schema"]["schema"].clone());
         }
         // Hugging Face's library puts the schema there.
