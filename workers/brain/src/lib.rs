@@ -15,7 +15,9 @@ pub mod offline;
 
 mod answer;
 mod call;
+mod choice;
 mod effect;
+mod prompt;
 pub mod provider;
 pub mod route;
 mod trial;

@@ -1,7 +1,7 @@
 //! A short question to a model, outside any mission: does it answer?
 
 use crate::{
-    call::{self, Choice},
+    choice::{Choice, choices},
     config::Config,
     effect::begin,
     provider::{Ask, Images, Provider},
@@ -31,7 +31,7 @@ pub struct Tried {
 /// A sentence: why it does not answer, and what would help.
 pub async fn try_out(config: &Config, model: Option<&str>) -> Result<Tried, String> {
     let providers: Vec<Provider> = config.providers.iter().map(Provider::new).collect::<Result<_, _>>()?;
-    let choices = call::choices(&providers, &config.models, model).map_err(|fault| fault.message)?;
+    let choices = choices(&providers, &config.models, model).map_err(|fault| fault.message)?;
     let none = "no provider is on: set OPENAI_API_KEY, or another provider's key or address";
     let Choice { provider, model } = choices.into_iter().next().ok_or(none)?;
     let begun = begin();
