@@ -32,6 +32,9 @@ const ROUNDS: u32 = 3;
 const WAITS: u32 = 2;
 /// For how long at most: whoever asked tries again by itself, later.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The same of a place that the settings limit, where there is no other model: the step would only come back to the
+/// end of the same queue, and soon use up its retries.
+const LONGEST_QUEUE: Duration = Duration::from_secs(600);
 
 /// Tokens that an answer is expected to have.
 const EXPECTED: u64 = 1_000;
@@ -148,7 +151,8 @@ impl<'a> Call<'a> {
             }
             let mut waits = 0;
             loop {
-                let Miss { kind, fault, again } = match self.ask(choice, &mut prompt).await {
+                let patience = if left.is_empty() { LONGEST_QUEUE } else { LONGEST_WAIT };
+                let Miss { kind, fault, again } = match self.ask(choice, &mut prompt, patience).await {
                     Ok(given) => return Ok(given),
                     Err(miss) => miss,
                 };
@@ -187,7 +191,7 @@ impl<'a> Call<'a> {
 
     /// Asks one model, with the faults of its answers while they can't be used. A prompt that is too long for it
     /// is shortened, as far as it may be.
-    async fn ask(&mut self, choice: &Choice<'_>, prompt: &mut Prompt) -> Result<Given, Miss> {
+    async fn ask(&mut self, choice: &Choice<'_>, prompt: &mut Prompt, patience: Duration) -> Result<Given, Miss> {
         let provider = choice.provider;
         let gone = |failure: Failure, again| Miss {
             kind: Some(failure.kind),
@@ -201,7 +205,12 @@ impl<'a> Call<'a> {
         let mut messages = prompt.messages();
         let mut faults = Vec::new();
         for _ in 0..ROUNDS {
-            let (begun, reply) = (begin(), self.said(provider, &model, &messages).await);
+            let place = provider.enter(&self.context.stop, patience).await;
+            let begun = begin();
+            let reply = match place {
+                Ok(_place) => self.said(provider, &model, &messages).await,
+                Err(failure) => Err(failure),
+            };
             match reply {
                 Err(mut failure) => {
                     if self.known.watch.failed(&choice.name(), failure.kind) {

@@ -8,6 +8,7 @@ use crate::{
     offline,
     provider::{Images, Provider, Tool},
     route::{self, Candidate, Need},
+    shared::Redis,
     watch::Watch,
 };
 use async_trait::async_trait;
@@ -70,7 +71,9 @@ impl Brain {
     /// # Errors
     /// A sentence, when a provider's settings do not make one.
     pub fn new(config: &Config, watch: Watch) -> Result<Self, String> {
-        let providers = config.providers.iter().map(Provider::new).collect::<Result<_, _>>()?;
+        let redis = config.redis.as_ref().map(Redis::new).transpose()?.map(Arc::new);
+        let provider = |config| Provider::new(config).map(|provider| provider.sharing(redis.clone()));
+        let providers = config.providers.iter().map(provider).collect::<Result<_, _>>()?;
         let known = Known { models: config.models.clone(), measured: Mutex::default(), watch };
         Ok(Self { providers, known, last: Mutex::default(), parallel: config.parallel })
     }

@@ -8,7 +8,11 @@ mod native;
 pub use failure::{Failure, Kind};
 pub use known::{Dialect, KNOWN, Known};
 
-use crate::config::{Key, ProviderConfig};
+use crate::{
+    config::{Key, ProviderConfig},
+    gate::{Gate, Place},
+    shared::Redis,
+};
 use chat::Chat;
 use native::Native;
 use schemas::{
@@ -16,8 +20,7 @@ use schemas::{
     agent::{Message, ToolCall},
     brain::Usage,
 };
-use std::{collections::BTreeMap, future::Future, pin::Pin};
-use tokio::sync::Semaphore;
+use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// Bytes an answer may have: a runaway is cut off, not stored.
@@ -33,8 +36,8 @@ pub struct Provider {
     /// The same, as it may be told: without the name and password that it may hold.
     address: String,
     speaker: Speaker,
-    /// Calls that may begin.
-    places: Option<Semaphore>,
+    /// What each call passes first.
+    gate: Gate,
 }
 
 /// What speaks its dialect.
@@ -98,8 +101,13 @@ impl Provider {
             Dialect::LlamaCpp | Dialect::Tgi => Speaker::Native(Native::new(config, &base)?),
             Dialect::OpenAi | Dialect::Anthropic | Dialect::Gemini => Speaker::Chat(Chat::new(config, &base)?),
         };
-        let places = config.parallel.map(Semaphore::new);
-        Ok(Self { config: config.clone(), address: told(&base), base, speaker, places })
+        let gate = Gate::new(known.name, config.parallel, config.per_minute);
+        Ok(Self { config: config.clone(), address: told(&base), base, speaker, gate })
+    }
+
+    /// Its limits hold for all brains together that share a Redis.
+    pub(crate) fn sharing(self, redis: Option<Arc<Redis>>) -> Self {
+        Self { gate: self.gate.sharing(redis), ..self }
     }
 
     pub fn name(&self) -> &'static str {
@@ -147,17 +155,23 @@ impl Provider {
         models.map_err(|failure| self.worded(failure))
     }
 
-    /// Asks a model.
+    /// A place for one call, which is free again when it is dropped.
+    ///
+    /// # Errors
+    /// There is none within that time: as many calls are made as may be.
+    pub async fn enter(&self, stop: &CancellationToken, patience: Duration) -> Result<Place, Failure> {
+        match stop.run_until_cancelled(self.gate.enter(patience)).await {
+            None => Err(Failure::new(Kind::Cancelled, "called off")),
+            Some(place) => place.map_err(|why| self.worded(Failure::new(Kind::Capped, why))),
+        }
+    }
+
+    /// Asks a model; whoever does has a place.
     ///
     /// # Errors
     /// By what it means; no key is in its words.
     pub async fn ask(&self, ask: &Ask<'_>) -> Result<Reply, Failure> {
         let asking = async {
-            // Never closed.
-            let _place = match &self.places {
-                Some(places) => places.acquire().await.ok(),
-                None => None,
-            };
             match &self.speaker {
                 Speaker::Chat(chat) => chat.ask(ask).await,
                 Speaker::Native(native) => native.ask(ask).await,

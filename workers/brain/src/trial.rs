@@ -1,10 +1,11 @@
-//! A short question to a model, outside any mission: does it answer?
+//! Outside any mission: does a model answer, does Redis?
 
 use crate::{
     choice::{Choice, choices},
     config::Config,
     effect::begin,
     provider::{Ask, Images, Provider},
+    shared::Redis,
 };
 use schemas::{
     agent::{Message, Speaker},
@@ -23,6 +24,17 @@ pub struct Tried {
     pub cost_usd: Option<f64>,
     /// Milliseconds.
     pub ms: u64,
+}
+
+/// Does the Redis answer that is set, if one is?
+///
+/// # Errors
+/// A sentence: why it does not.
+pub async fn find_redis(config: &Config) -> Result<(), String> {
+    match &config.redis {
+        Some(url) => Redis::new(url)?.ping().await,
+        None => Ok(()),
+    }
 }
 
 /// Asks `PROVIDER/NAME`, a provider's own model, or the first provider's, for one word.

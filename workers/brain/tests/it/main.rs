@@ -9,7 +9,9 @@
 mod dialect;
 mod fault;
 mod goals;
+mod limit;
 mod long;
 mod offline;
+mod redis;
 mod speak;
 mod world;

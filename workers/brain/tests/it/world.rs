@@ -10,8 +10,9 @@ use nats::{
     setup,
 };
 use schemas::{
-    Event, EventId, Fact, MissionId, Tenant, Value, Writer,
+    Class, Event, EventId, Fact, MissionId, Tenant, Value, Writer,
     brain::{LlmCompleted, LlmTried},
+    control::StepCancelled,
     fact::Tail,
 };
 use serde_json::json;
@@ -95,6 +96,12 @@ impl World {
         say(&self.agent, tenant, Writer::Agent, fact, n).await
     }
 
+    /// Calls a step off.
+    pub async fn cancel(&self, step: &str) {
+        let said = StepCancelled { step: step.into(), attempt: 1, class: Class::Permanent, reason: "enough".into() };
+        say(&self.log("control").await, &Tenant::default(), Writer::Control, Fact::StepCancelled(said), 1).await;
+    }
+
     /// What the brains have said, of one tenant.
     pub async fn said(&self, tenant: &Tenant) -> Vec<Event> {
         let records = self.agent.load(&subject::family(tenant, MISSION, Writer::Brain), 0).await.unwrap();
@@ -144,7 +151,7 @@ async fn say(log: &JetStream, tenant: &Tenant, writer: Writer, fact: Fact, n: u6
         tenant: tenant.clone(),
         mission: MISSION,
         writer,
-        tail: Tail::Bare,
+        tail: if let Fact::StepCancelled(said) = &fact { Tail::Step(said.step.clone()) } else { Tail::Bare },
         fact,
         causation: None,
         basis: None,
