@@ -205,6 +205,10 @@ impl Sources {
                 models,
                 parallel: number(text("workers.llm_calls")),
                 redis: model::redis(&text).map(brain::Key::new),
+                cache: text("models.cache")
+                    .and_then(|text| setting::span(&text))
+                    .flatten()
+                    .filter(|life| !life.is_zero()),
             },
             capabilities: capabilities::Config {
                 parallel: number(text("workers.plugin_runs")),

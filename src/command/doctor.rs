@@ -122,8 +122,8 @@ fn models_finding(config: &Config) -> Finding {
 async fn redis(config: &Config) -> Option<Finding> {
     config.brain.redis.as_ref()?;
     let (state, text) = match brain::find_redis(&config.brain).await {
-        Ok(()) => (Health::Ok, "answers: what limits a provider's calls holds over all brains".into()),
-        Err(error) => (Health::Missing, format!("what limits a provider's calls holds for each brain alone: {error}")),
+        Ok(()) => (Health::Ok, "answers: limits of calls and cached answers are shared by all brains".into()),
+        Err(error) => (Health::Missing, format!("limits of calls and cached answers are each brain's own: {error}")),
     };
     Some(Finding { what: "redis", state, text })
 }

@@ -48,7 +48,7 @@ const fn setting(
 }
 
 /// All but those of model providers.
-static SETTINGS: [Setting; 25] = [
+static SETTINGS: [Setting; 26] = [
     setting("data", &["STAGE7_DATA"], Kind::Text, Some("./.stage7"), "the data directory"),
     setting("log", &["STAGE7_LOG"], Kind::Text, Some(crate::trace::DEFAULT), "what is logged, as tracing filters"),
     setting(
@@ -87,6 +87,13 @@ static SETTINGS: [Setting; 25] = [
         Kind::Span,
         Some("60s"),
         "between two pieces of a model's answer; `off`: a day",
+    ),
+    setting(
+        "models.cache",
+        &["STAGE7_MODEL_CACHE"],
+        Kind::Span,
+        Some("off"),
+        "how long a model's answer is given again to the same request",
     ),
     setting(
         "redis.url",

@@ -36,8 +36,10 @@ pub fn print(now: &Overview) {
         out!("error    {}", clean(error).replace('\n', "\n         "));
     }
     if now.cost.usd > 0.0 || !now.calls.is_empty() {
+        let cached = now.calls.iter().filter(|call| call.cached).count();
+        let cached = if cached > 0 { format!(" ({cached} from the cache)") } else { String::new() };
         out!(
-            "cost     ${:.4}, {} model calls, {} + {} tokens",
+            "cost     ${:.4}, {} model calls{cached}, {} + {} tokens",
             now.cost.usd,
             now.calls.len(),
             now.cost.tokens.input,

@@ -35,6 +35,9 @@ pub struct Call {
     pub model: Option<String>,
     pub provider: Option<String>,
     pub status: State,
+    /// The answer was given before: nobody was asked.
+    #[serde(default)]
+    pub cached: bool,
     /// How many times a model was tried.
     pub tries: u32,
     pub cost: Cost,
@@ -76,6 +79,7 @@ impl Overview {
             model: said.model.clone(),
             provider: None,
             status: State::Running,
+            cached: false,
             tries: 0,
             cost: Cost::default(),
             ms: None,
@@ -103,7 +107,7 @@ impl Overview {
                 (call.model, call.provider) = (Some(said.model.clone()), Some(said.provider.clone()));
             }
             Fact::LlmCompleted(said) => {
-                call.status = State::Completed;
+                (call.status, call.cached) = (State::Completed, said.cached);
                 (call.model, call.provider, call.ms) =
                     (Some(said.model.clone()), Some(said.provider.clone()), Some(said.ms));
                 call.cost.add(said.usage, said.cost_usd);

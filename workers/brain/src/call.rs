@@ -2,6 +2,7 @@
 
 use crate::{
     answer::{self, Wish},
+    cache::{self, Cache, Kept},
     choice::Choice,
     effect::{Fault, Given, Spent, begin},
     model::{Model, Models, Work},
@@ -45,6 +46,8 @@ pub struct Known {
     /// By name; a new instance begins without prejudice.
     pub measured: Mutex<BTreeMap<String, Measured>>,
     pub watch: Watch,
+    /// Where answers are kept, if they are.
+    pub cache: Option<Cache>,
 }
 
 impl Known {
@@ -141,6 +144,9 @@ impl<'a> Call<'a> {
     /// # Errors
     /// None of them gave an answer: why, of each.
     pub async fn through(mut self, choices: &[Choice<'_>]) -> Result<Given, Fault> {
+        if let Some(given) = self.kept(choices).await {
+            return Ok(given);
+        }
         let mut missed: Vec<Fault> = Vec::new();
         let mut left: VecDeque<_> = choices.iter().collect();
         while let Some(choice) = left.pop_front() {
@@ -226,7 +232,7 @@ impl<'a> Call<'a> {
                     self.tried(provider, &model, failure.usage, begun, failure.message.clone()).await;
                     return Err(gone(failure, again));
                 }
-                Ok(Reply { text, calls, usage }) => match self.wished(text, &calls) {
+                Ok(Reply { text, calls, usage }) => match self.wished(&text, &calls) {
                     Ok(answer) => {
                         let ms = begun.elapsed().as_millis() as f64;
                         if self.known.watch.answered(&choice.name()) {
@@ -235,9 +241,15 @@ impl<'a> Call<'a> {
                         }
                         self.measure(choice, Some(ms / usage.output.max(1) as f64), true);
                         self.spend(provider, &model, usage);
-                        return Ok(Given { provider: provider.name().into(), model, answer, calls, routing: None });
+                        // What was said to a part of the prompt is no answer to all of it.
+                        if let Some(cache) = self.known.cache.as_ref().filter(|_| prompt.left_out() == 0) {
+                            let kept = Kept { model: model.clone(), text, calls: calls.clone() };
+                            cache.put(&self.key(choice), &kept).await;
+                        }
+                        let provider = provider.name().into();
+                        return Ok(Given { provider, model, answer, calls, cached: false, routing: None });
                     }
-                    Err((text, found)) => {
+                    Err(found) => {
                         messages.push(Message::new(Speaker::Assistant, text));
                         messages.push(Message::new(Speaker::User, answer::ask_again(&found)));
                         self.tried(provider, &model, usage, begun, found.join("; ")).await;
@@ -251,12 +263,44 @@ impl<'a> Call<'a> {
         Err(Miss { kind: None, fault: Fault { class: Class::Permanent, message }, again: false })
     }
 
-    /// What was wanted, or what a model said beside the tools that it asks for.
-    fn wished(&self, text: String, calls: &[ToolCall]) -> Result<Value, (String, Vec<String>)> {
-        if !calls.is_empty() {
-            return Ok(Value::String(text));
+    /// What one of them has answered to the same request before. A step that is tried again asks anew: that answer
+    /// may be why.
+    async fn kept(&self, choices: &[Choice<'_>]) -> Option<Given> {
+        let cache = self.known.cache.as_ref().filter(|_| self.asked.attempt == 1)?;
+        for choice in choices {
+            let key = self.key(choice);
+            let Some(Kept { model, text, calls }) = cache.get(&key).await else { continue };
+            match self.wished(&text, &calls) {
+                Ok(answer) => {
+                    let provider = choice.provider.name().into();
+                    return Some(Given { provider, model, answer, calls, cached: true, routing: None });
+                }
+                Err(found) => cache::garbled(&key, &found.join("; ")),
+            }
         }
-        self.wish.check(&text).map_err(|found| (text, found))
+        None
+    }
+
+    /// What the answer of a model depends on.
+    fn key(&self, choice: &Choice<'_>) -> String {
+        let request = cache::Request {
+            tenant: &self.request.tenant,
+            provider: choice.provider.name(),
+            address: choice.provider.address(),
+            model: choice.model.as_deref(),
+            messages: &self.prompt.messages(),
+            tools: &self.material.tools,
+            schema: self.asked.schema.as_ref(),
+        };
+        request.key()
+    }
+
+    /// What was wanted, or what a model said beside the tools that it asks for.
+    fn wished(&self, text: &str, calls: &[ToolCall]) -> Result<Value, Vec<String>> {
+        match calls {
+            [] => self.wish.check(text),
+            _ => Ok(Value::String(text.into())),
+        }
     }
 
     fn measure(&self, choice: &Choice<'_>, pace: Option<f64>, went_well: bool) {

@@ -14,11 +14,13 @@ pub struct Config {
     pub parallel: usize,
     /// The address of a Redis that the brains share, which may hold a password.
     pub redis: Option<Key>,
+    /// How long answers are given again to the same request; none: they are not.
+    pub cache: Option<Duration>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { providers: Vec::new(), models: Models::default(), parallel: 16, redis: None }
+        Self { providers: Vec::new(), models: Models::default(), parallel: 16, redis: None, cache: None }
     }
 }
 

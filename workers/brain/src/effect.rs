@@ -2,6 +2,7 @@
 //! see that the answer is what was wanted.
 
 use crate::{
+    cache::Cache,
     call::{Call, Known, Material},
     choice::choices,
     config::Config,
@@ -64,6 +65,8 @@ pub(crate) struct Given {
     pub model: String,
     pub answer: Value,
     pub calls: Vec<ToolCall>,
+    /// It was given before.
+    pub cached: bool,
     pub routing: Option<Routing>,
 }
 
@@ -74,7 +77,8 @@ impl Brain {
         let redis = config.redis.as_ref().map(Redis::new).transpose()?.map(Arc::new);
         let provider = |config| Provider::new(config).map(|provider| provider.sharing(redis.clone()));
         let providers = config.providers.iter().map(provider).collect::<Result<_, _>>()?;
-        let known = Known { models: config.models.clone(), measured: Mutex::default(), watch };
+        let cache = config.cache.map(|life| Cache::new(life, redis));
+        let known = Known { models: config.models.clone(), measured: Mutex::default(), watch, cache };
         Ok(Self { providers, known, last: Mutex::default(), parallel: config.parallel })
     }
 
@@ -199,6 +203,7 @@ impl Effect for Brain {
                     usage: spent.usage,
                     cost_usd: spent.cost_usd,
                     ms,
+                    cached: given.cached,
                     routing: given.routing,
                 };
                 Answer { fact: completed.into(), blobs: blob.into_iter().collect() }
@@ -340,6 +345,7 @@ async fn offline_answer(
         model: crate::OFFLINE.into(),
         answer,
         calls: Vec::new(),
+        cached: false,
         routing: None,
     })
 }

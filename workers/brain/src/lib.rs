@@ -5,8 +5,8 @@
 //! Emits: `brain.llm.tried`, and as answers `brain.llm.completed`, `brain.llm.failed`; in the registry
 //! `model.failed` and `model.recovered`. \
 //! Decides: nothing; which model is asked follows from the request and the providers that are on. \
-//! Effects: HTTP to model providers; live tokens on `stage7.live.{tenant}.{mission}.llm.{call}`; calls counted in
-//! Redis, where one is set. \
+//! Effects: HTTP to model providers; live tokens on `stage7.live.{tenant}.{mission}.llm.{call}`; calls counted
+//! and answers kept in Redis, where one is set. \
 //! Repeats: a call whose answer is not in the log is made again after a crash. \
 //! Never: `offline` in place of a model that was asked for; a key in any word, line or error.
 
@@ -15,6 +15,7 @@ pub mod model;
 pub mod offline;
 
 mod answer;
+mod cache;
 mod call;
 mod choice;
 mod effect;

@@ -20,6 +20,7 @@ use schemas::{
     agent::{Message, ToolCall},
     brain::Usage,
 };
+use serde::Serialize;
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +66,7 @@ pub struct Ask<'a> {
 pub type Images = BTreeMap<String, Vec<u8>>;
 
 /// A tool that a model may ask for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Tool {
     pub name: String,
     pub description: String,
@@ -112,6 +113,11 @@ impl Provider {
 
     pub fn name(&self) -> &'static str {
         self.config.known.name
+    }
+
+    /// Where it is asked, without the name and password that the address may hold.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// The model that it is set to.

@@ -6,6 +6,7 @@
     reason = "a test may panic, and it sees the clock and the environment"
 )]
 
+mod cache;
 mod dialect;
 mod fault;
 mod goals;
