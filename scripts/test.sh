@@ -25,6 +25,7 @@ stop() {
 packages=()
 command -v bwrap >/dev/null || packages+=(bubblewrap)
 command -v faketime >/dev/null || packages+=(faketime)
+command -v redis-server >/dev/null || packages+=(redis-server)
 command -v python3 >/dev/null || packages+=(python3)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
 command -v node >/dev/null || packages+=(nodejs)

@@ -4,6 +4,7 @@
 
 mod dotenv;
 mod file;
+mod model;
 mod setting;
 
 pub use setting::{Found, Origin};
@@ -16,12 +17,10 @@ use std::{
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 /// Where the file is looked for when nobody names it.
 const FILE: &str = "stage7.toml";
-const DAY: Duration = Duration::from_secs(86_400);
 
 /// All that can be set.
 #[derive(Debug, Clone)]
@@ -119,7 +118,7 @@ impl Sources {
             }
         }
         let file = found.iter().find(|found| found.setting.name == "models.file").and_then(|found| found.value.clone());
-        let models = models(file.as_deref()).unwrap_or_else(|faults| {
+        let models = model::models(file.as_deref()).unwrap_or_else(|faults| {
             self.faults.extend(faults);
             Models::default()
         });
@@ -158,6 +157,7 @@ impl Sources {
     fn secrets(&self, found: &[Found]) -> Secrets {
         let values = found.iter().flat_map(|found| match (&found.value, found.setting.kind) {
             (Some(value), setting::Kind::Secret) => vec![value.clone()],
+            (Some(value), setting::Kind::Url(_)) => setting::password(value).into_iter().map(String::from).collect(),
             (Some(value), setting::Kind::Headers) => {
                 let headers = brain::ProviderConfig::headers(value).unwrap_or_default();
                 headers.iter().map(|(_, value)| value.reveal().to_string()).collect()
@@ -200,7 +200,16 @@ impl Sources {
                 "STAGE7_NATS_SERVER" => text("nats.server").map(OsString::from),
                 name => self.variable(name).cloned(),
             }),
-            brain: brain::Config { providers: providers(&text), models, parallel: number(text("workers.llm_calls")) },
+            brain: brain::Config {
+                providers: model::providers(&text),
+                models,
+                parallel: number(text("workers.llm_calls")),
+                redis: model::redis(&text).map(brain::Key::new),
+                cache: text("models.cache")
+                    .and_then(|text| setting::span(&text))
+                    .flatten()
+                    .filter(|life| !life.is_zero()),
+            },
             capabilities: capabilities::Config {
                 parallel: number(text("workers.plugin_runs")),
                 program: "/proc/self/exe".into(),
@@ -223,29 +232,6 @@ impl Sources {
             found,
         }
     }
-}
-
-/// What is known of models, with a file of the user's.
-fn models(path: Option<&str>) -> Result<Models, Vec<String>> {
-    let Some(path) = path else { return Ok(Models::default()) };
-    let text = fs::read_to_string(path).map_err(|error| vec![format!("models.file: {path}: {error}")])?;
-    Models::read(&text).map_err(|faults| faults.into_iter().map(|fault| format!("{path}: {fault}")).collect())
-}
-
-/// The model providers that are on: those with a key or an address.
-fn providers(text: &impl Fn(&str) -> Option<String>) -> Vec<brain::ProviderConfig> {
-    let span = |name: &str| text(name).and_then(|text| setting::span(&text)).flatten().unwrap_or(DAY);
-    let (first_word, next_word) = (span("models.timeout"), span("models.idle"));
-    let provider = |known: &'static brain::Known| {
-        let of = |setting: &str| text(&format!("{}.{setting}", known.name));
-        let (key, url) = (of("api_key").map(brain::Key::new), of("api_url"));
-        let is_on = url.is_some() || key.is_some() && known.url.is_some();
-        let headers = of("headers").and_then(|text| brain::ProviderConfig::headers(&text).ok()).unwrap_or_default();
-        let parallel = of("parallel").and_then(|text| text.parse().ok());
-        let model = of("model");
-        is_on.then_some(brain::ProviderConfig { known, key, url, model, headers, first_word, next_word, parallel })
-    };
-    brain::KNOWN.iter().filter_map(provider).collect()
 }
 
 #[cfg(test)]
@@ -347,6 +333,22 @@ mod tests {
         assert!(!format!("{all:?}").contains("hunter2") && all.secrets.mask("hunter2".into()) == "[secret]");
         let faults = config(&[], &[("OPENAI_HEADERS", "hunter2")], "", "").unwrap_err();
         assert!(faults[0].contains("must be headers as") && !faults[0].contains("hunter2"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_redis_has_an_address_or_a_name_and_its_password_is_not_shown() {
+        let redis = |environment: &[(&str, &str)]| {
+            let all = config(&[], environment, "", "").unwrap();
+            all.brain.redis.as_ref().map(|url| url.reveal().to_string())
+        };
+        assert_eq!(redis(&[]), None);
+        assert_eq!(redis(&[("REDIS_HOST", "cache")]).as_deref(), Some("redis://cache:6379"));
+        assert_eq!(redis(&[("REDIS_HOST", "cache"), ("REDIS_PORT", "7000")]).as_deref(), Some("redis://cache:7000"));
+        let both = [("REDIS_HOST", "cache"), ("REDIS_URL", "redis://:hunter2@other:1/3")];
+        assert_eq!(redis(&both).as_deref(), Some("redis://:hunter2@other:1/3"));
+        let all = config(&[], &both, "", "").unwrap();
+        assert!(!format!("{all:?}").contains("hunter2") && all.secrets.mask("hunter2".into()) == "[secret]");
+        assert!(config(&[], &[("REDIS_URL", "http://other")], "", "").unwrap_err()[0].contains("redis.url must be"));
     }
 
     #[test]

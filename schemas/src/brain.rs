@@ -73,6 +73,9 @@ pub struct LlmCompleted {
     pub usage: Usage,
     pub cost_usd: f64,
     pub ms: u64,
+    /// It was given to the same request before: nobody was asked, and nothing is spent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
     /// Absent when nothing was to be chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing: Option<Routing>,

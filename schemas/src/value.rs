@@ -133,28 +133,40 @@ pub fn restore(form: Form, bytes: Vec<u8>) -> Result<Value, String> {
 /// Strings are put in as they are, other values as compact JSON. One pass: what was put in is not
 /// looked at again.
 pub fn fill(text: &str, inputs: &Values) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(open) = rest.find('{') {
-        out.push_str(&rest[..open]);
-        rest = &rest[open..];
-        let named = rest[1..].find(['{', '}']).filter(|end| rest.as_bytes()[1 + end] == b'}');
-        match named.and_then(|end| inputs.get(&rest[1..=end]).map(|value| (end, value))) {
-            Some((end, value)) => {
-                match value {
-                    Value::String(text) => out.push_str(text),
-                    other => out.push_str(&other.to_string()),
-                }
-                rest = &rest[end + 2..];
-            }
-            None => {
-                out.push('{');
-                rest = &rest[1..];
-            }
+    parts(text, inputs).into_iter().map(|part| part.text).collect()
+}
+
+/// A piece of a text that was filled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    pub text: String,
+    /// It is the value of an input.
+    pub is_given: bool,
+}
+
+/// The same, in pieces: what was written, and what was put in.
+pub fn parts(text: &str, inputs: &Values) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut push = |text: String, is_given| {
+        if !text.is_empty() {
+            parts.push(Part { text, is_given });
+        }
+    };
+    // Where what is written begins that is not in the parts yet, and where to look for the next brace.
+    let (mut from, mut at) = (0, 0);
+    while let Some(open) = text[at..].find('{').map(|open| at + open) {
+        let name = text[open + 1..].find(['{', '}']).map(|end| open + 1 + end);
+        let name = name.filter(|end| text.as_bytes()[*end] == b'}').map(|end| &text[open + 1..end]);
+        at = open + 1;
+        if let Some((name, value)) = name.and_then(|name| Some((name, inputs.get(name)?))) {
+            push(text[from..open].into(), false);
+            push(value.as_str().map_or_else(|| value.to_string(), Into::into), true);
+            at = open + name.len() + 2;
+            from = at;
         }
     }
-    out.push_str(rest);
-    out
+    push(text[from..].into(), false);
+    parts
 }
 
 /// The media type that a file name's ending says, `application/octet-stream` when it says nothing.

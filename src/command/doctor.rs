@@ -40,6 +40,7 @@ impl Health {
 
 pub async fn run(config: &Config, json: bool) -> Result<Code, Error> {
     let mut findings = vec![server(config).await, data(config), running(config).await, models_finding(config)];
+    findings.extend(redis(config).await);
     findings.extend(plugins(config).await);
     for finding in &findings {
         match json {
@@ -115,6 +116,16 @@ async fn running(config: &Config) -> Finding {
 fn models_finding(config: &Config) -> Finding {
     let state = if config.brain.providers.is_empty() { Health::Missing } else { Health::Ok };
     Finding { what: "models", state, text: models(config) }
+}
+
+/// What the brains share, where that is set.
+async fn redis(config: &Config) -> Option<Finding> {
+    config.brain.redis.as_ref()?;
+    let (state, text) = match brain::find_redis(&config.brain).await {
+        Ok(()) => (Health::Ok, "answers: limits of calls and cached answers are shared by all brains".into()),
+        Err(error) => (Health::Missing, format!("limits of calls and cached answers are each brain's own: {error}")),
+    };
+    Some(Finding { what: "redis", state, text })
 }
 
 /// Which models are asked.

@@ -48,7 +48,7 @@ const fn setting(
 }
 
 /// All but those of model providers.
-static SETTINGS: [Setting; 22] = [
+static SETTINGS: [Setting; 26] = [
     setting("data", &["STAGE7_DATA"], Kind::Text, Some("./.stage7"), "the data directory"),
     setting("log", &["STAGE7_LOG"], Kind::Text, Some(crate::trace::DEFAULT), "what is logged, as tracing filters"),
     setting(
@@ -88,6 +88,22 @@ static SETTINGS: [Setting; 22] = [
         Some("60s"),
         "between two pieces of a model's answer; `off`: a day",
     ),
+    setting(
+        "models.cache",
+        &["STAGE7_MODEL_CACHE"],
+        Kind::Span,
+        Some("off"),
+        "how long a model's answer is given again to the same request",
+    ),
+    setting(
+        "redis.url",
+        &["REDIS_URL"],
+        Kind::Url(&["redis://", "rediss://"]),
+        None,
+        "a Redis that the brains share: limits of calls then hold over all of them",
+    ),
+    setting("redis.host", &["REDIS_HOST"], Kind::Text, None, "the same by its name, where no address is set"),
+    setting("redis.port", &["REDIS_PORT"], Kind::Count(1, 65_535), Some("6379"), "its port, where its name is set"),
     setting("workers.llm_calls", &["STAGE7_LLM_CALLS"], Kind::Count(1, 1_000), Some("16"), "model calls at once"),
     setting("workers.plugin_runs", &["STAGE7_PLUGIN_RUNS"], Kind::Count(1, 1_000), Some("32"), "plugin runs at once"),
     setting(
@@ -184,12 +200,19 @@ macro_rules! provider {
                 None,
                 "calls at once; as many as there are when not set",
             ),
+            setting(
+                concat!($name, ".per_minute"),
+                &[concat!($prefix, "_PER_MINUTE")],
+                Kind::Count(1, 100_000),
+                None,
+                "calls a minute; as many as there are when not set",
+            ),
         ]
     };
 }
 
 /// Those of model providers.
-static PROVIDERS: [[Setting; 5]; brain::KNOWN.len()] = [
+static PROVIDERS: [[Setting; 6]; brain::KNOWN.len()] = [
     provider!("openai", "OPENAI"),
     provider!("anthropic", "ANTHROPIC"),
     provider!("gemini", "GEMINI"),
@@ -308,6 +331,13 @@ fn without_password(value: &str) -> String {
     }
 }
 
+/// The password that an address carries.
+pub fn password(value: &str) -> Option<&str> {
+    let (_, rest) = value.split_once("://")?;
+    let (who, _) = rest.split_once('@')?;
+    who.split_once(':').map(|(_, password)| password).filter(|password| !password.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,5 +378,7 @@ mod tests {
     fn passwords_in_addresses_are_not_shown() {
         assert_eq!(without_password("nats://me:secret@host:4222"), "nats://…@host:4222");
         assert_eq!(without_password("nats://host:4222"), "nats://host:4222");
+        let passwords = ["redis://:secret@host", "redis://me:secret@host/1", "redis://me@host", "redis://host:6379"];
+        assert_eq!(passwords.map(password), [Some("secret"), Some("secret"), None, None]);
     }
 }

@@ -37,7 +37,9 @@ pub fn print(now: &Overview) {
         out!("error    {}", clean(error).replace('\n', "\n         "));
     }
     if now.cost.usd > 0.0 || !now.calls.is_empty() {
-        out!("cost     {}", spent(&now.cost, now.calls.len()));
+        let cached = now.calls.iter().filter(|call| call.cached).count();
+        let cached = if cached > 0 { format!(" ({cached} from the cache)") } else { String::new() };
+        out!("cost     {}{cached}", spent(&now.cost, now.calls.len()));
     }
     for (writer, why) in &now.stuck {
         out!("stuck    {writer}: {}", clean(why));

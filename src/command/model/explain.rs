@@ -51,12 +51,14 @@ fn show(id: &str, data: &Value, tries: &[&Value], json: bool) {
     if json {
         return say(&json!({
             "call": id, "step": data["step"], "provider": data["provider"], "model": data["model"],
-            "class": data["class"], "message": data["message"], "routing": data["routing"], "tries": tries,
+            "cached": data["cached"] == true, "class": data["class"], "message": data["message"], "routing": data["routing"], "tries": tries,
         }));
     }
     match data["model"].is_string() {
         true => {
-            out!("{id}  step {}: {}/{} answered", text(&data["step"]), text(&data["provider"]), text(&data["model"]))
+            let before = if data["cached"] == true { " before: this is from the cache" } else { "" };
+            let (step, provider, model) = (text(&data["step"]), text(&data["provider"]), text(&data["model"]));
+            out!("{id}  step {step}: {provider}/{model} answered{before}")
         }
         false => out!("{id}  step {}: failed, {}", text(&data["step"]), text(&data["message"])),
     }

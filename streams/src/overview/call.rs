@@ -39,6 +39,9 @@ pub struct Call {
     /// The tools that the model asked for instead of answering.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<String>,
+    /// The answer was given before: nobody was asked.
+    #[serde(default)]
+    pub cached: bool,
     /// How many times a model was tried.
     pub tries: u32,
     pub cost: Cost,
@@ -87,6 +90,7 @@ impl Overview {
             provider: None,
             status: State::Running,
             tools: Vec::new(),
+            cached: false,
             tries: 0,
             cost: Cost::default(),
             ms: None,
@@ -114,7 +118,7 @@ impl Overview {
                 (call.model, call.provider) = (Some(said.model.clone()), Some(said.provider.clone()));
             }
             Fact::LlmCompleted(said) => {
-                call.status = State::Completed;
+                (call.status, call.cached) = (State::Completed, said.cached);
                 call.tools = said.calls.iter().map(|tool| tool.name.clone()).collect();
                 (call.model, call.provider, call.ms) =
                     (Some(said.model.clone()), Some(said.provider.clone()), Some(said.ms));

@@ -265,6 +265,7 @@ fn runs_calls_and_people_leave_their_traces() {
         usage: Usage { input: 10, output: 2, estimated: true },
         cost_usd,
         ms: 5,
+        cached: false,
         routing: None,
     };
     log.answer(Writer::Brain, call, answer(0.5));

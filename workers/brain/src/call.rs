@@ -2,9 +2,12 @@
 
 use crate::{
     answer::{self, Wish},
+    cache::{self, Cache, Kept},
+    choice::Choice,
     effect::{Fault, Given, Spent, begin},
     model::{Model, Models, Work},
-    provider::{self, Ask, Failure, Images, Kind, Provider, Reply, Tool, estimate},
+    prompt::Prompt,
+    provider::{Ask, Failure, Images, Kind, Provider, Reply, Tool, estimate},
     route::{Candidate, Measured, Need},
     watch::Watch,
 };
@@ -13,10 +16,10 @@ use schemas::{
     Class, Event,
     agent::{LlmRequested, Message, Speaker, ToolCall},
     brain::{LlmTried, Usage},
-    value::{self, Value, Values},
+    value::{Value, Values},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     future::Future,
     pin::Pin,
     sync::{Mutex, PoisonError},
@@ -30,71 +33,12 @@ const ROUNDS: u32 = 3;
 const WAITS: u32 = 2;
 /// For how long at most: whoever asked tries again by itself, later.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The same of a place that the settings limit, where there is no other model: the step would only come back to the
+/// end of the same queue, and soon use up its retries.
+const LONGEST_QUEUE: Duration = Duration::from_secs(600);
 
 /// Tokens that an answer is expected to have.
 const EXPECTED: u64 = 1_000;
-
-/// A model that may be asked.
-#[derive(Clone)]
-pub struct Choice<'p> {
-    pub provider: &'p Provider,
-    /// None: what the provider's server offers.
-    pub model: Option<String>,
-}
-
-impl Choice<'_> {
-    /// As it is called in the log and in data.
-    pub fn name(&self) -> String {
-        format!("{}/{}", self.provider.name(), self.model.as_deref().unwrap_or("*"))
-    }
-}
-
-/// The models that may answer: the one that was asked for, or all of the providers that are on.
-///
-/// # Errors
-/// There is none.
-pub fn choices<'p>(providers: &'p [Provider], models: &Models, asked: Option<&str>) -> Result<Vec<Choice<'p>>, Fault> {
-    let on = |name: &str| providers.iter().find(|provider| provider.name() == name);
-    let off = |known: &provider::Known| format!("{} is not on. Set {}", known.title, known.variable());
-    let Some(asked) = asked else {
-        return Ok(providers.iter().flat_map(|provider| own(provider, models)).collect());
-    };
-    let refuse = |what: String| Fault {
-        class: Class::Permanent,
-        message: format!("the model `{asked}` cannot be asked: {what}"),
-    };
-    // A provider's name alone: one of its own.
-    if let Some(known) = provider::Known::find(asked) {
-        return on(known.name).map(|provider| own(provider, models)).ok_or_else(|| refuse(off(known)));
-    }
-    let named = asked.split_once('/').and_then(|(name, model)| Some((provider::Known::find(name)?, model)));
-    let (provider, model) = match named {
-        Some((known, model)) => match (on(known.name), on("openrouter")) {
-            (Some(provider), _) => (provider, model),
-            // Its models are called as their makers are.
-            (None, Some(broker)) => (broker, asked),
-            (None, None) => return Err(refuse(off(known))),
-        },
-        None => {
-            let none = "no provider is on. Set OPENAI_API_KEY, OPENAI_API_URL of a compatible server, or another provider's; or ask for the model `offline`";
-            let knows = providers.iter().find(|provider| models.find(provider.name(), asked).is_some());
-            (knows.or(providers.first()).ok_or_else(|| refuse(none.into()))?, asked)
-        }
-    };
-    Ok(vec![Choice { provider, model: Some(model.into()) }])
-}
-
-/// A provider's models: the one that it is set to, else those that are known to be there, else what it offers.
-fn own<'p>(provider: &'p Provider, models: &Models) -> Vec<Choice<'p>> {
-    let choice = |model: Option<String>| Choice { provider, model };
-    if let Some(model) = provider.set_to() {
-        return vec![choice(Some(model.into()))];
-    }
-    let known = models.all().filter(|model| model.provider == provider.name() && model.work.contains(&Work::Text));
-    let known: Vec<_> = known.map(|model| choice(Some(model.name.clone()))).collect();
-    // What is known of a provider does not hold for another server that speaks like it.
-    if provider.is_own_address() && !known.is_empty() { known } else { vec![choice(None)] }
-}
 
 /// What is known of models: from data, from their last calls, from all brains.
 pub struct Known {
@@ -102,11 +46,18 @@ pub struct Known {
     /// By name; a new instance begins without prejudice.
     pub measured: Mutex<BTreeMap<String, Measured>>,
     pub watch: Watch,
+    /// Where answers are kept, if they are.
+    pub cache: Option<Cache>,
 }
 
 impl Known {
     fn forget(&self, choice: &Choice<'_>) {
         self.measured.lock().unwrap_or_else(PoisonError::into_inner).remove(&choice.name());
+    }
+
+    /// Tokens that it reads, where that is known.
+    fn context(&self, choice: &Choice<'_>) -> Option<u64> {
+        self.models.find(choice.provider.name(), choice.model.as_deref()?)?.context
     }
 
     /// What is known of each.
@@ -140,7 +91,7 @@ pub struct Call<'a> {
     context: &'a Context,
     spent: &'a mut Spent,
     wish: Wish,
-    messages: Vec<Message>,
+    prompt: Prompt,
     /// Tries so far.
     tries: u32,
 }
@@ -149,6 +100,8 @@ pub struct Call<'a> {
 struct Miss {
     kind: Option<Kind>,
     fault: Fault,
+    /// The prompt was shortened, and may do now.
+    again: bool,
 }
 
 impl<'a> Call<'a> {
@@ -162,11 +115,9 @@ impl<'a> Call<'a> {
         context: &'a Context,
         spent: &'a mut Spent,
     ) -> Result<Self, Fault> {
-        let filled =
-            |message: &Message| Message { text: value::fill(&message.text, &material.inputs), ..message.clone() };
         let wish = Wish::new(asked.schema.as_ref()).map_err(|message| Fault { class: Class::InvalidInput, message })?;
-        let messages = asked.messages.iter().map(filled).collect();
-        Ok(Self { known, request, asked, material, context, spent, wish, messages, tries: 0 })
+        let prompt = Prompt::new(&asked.messages, &material.inputs);
+        Ok(Self { known, request, asked, material, context, spent, wish, prompt, tries: 0 })
     }
 
     /// What the call needs, as far as it can be known before.
@@ -175,11 +126,17 @@ impl<'a> Call<'a> {
         let vision = (!self.material.images.is_empty()).then_some(Work::Vision);
         Need {
             work: json.into_iter().chain(vision).chain([Work::Text]).collect(),
-            usage: Usage { output: EXPECTED, ..estimate(&self.messages, "") },
+            usage: Usage { output: EXPECTED, ..estimate(&self.prompt.messages(), "") },
+            least: None,
             usd: self.asked.reserve.usd,
             optimize: self.asked.optimize,
             last,
         }
+    }
+
+    /// The same, for models that do not read all of the prompt.
+    pub fn shortened(&self, need: &Need) -> Need {
+        Need { least: Some(self.prompt.least()), ..need.clone() }
     }
 
     /// Asks one model after the other.
@@ -187,21 +144,38 @@ impl<'a> Call<'a> {
     /// # Errors
     /// None of them gave an answer: why, of each.
     pub async fn through(mut self, choices: &[Choice<'_>]) -> Result<Given, Fault> {
+        if let Some(given) = self.kept(choices).await {
+            return Ok(given);
+        }
         let mut missed: Vec<Fault> = Vec::new();
-        for (n, choice) in choices.iter().enumerate() {
+        let mut left: VecDeque<_> = choices.iter().collect();
+        while let Some(choice) = left.pop_front() {
+            let context = self.known.context(choice);
+            let mut prompt = self.prompt.clone();
+            if context.is_some_and(|context| prompt.tokens() > context) {
+                prompt.shorten(context);
+            }
             let mut waits = 0;
             loop {
-                let Miss { kind, fault } = match self.ask(choice).await {
+                let patience = if left.is_empty() { LONGEST_QUEUE } else { LONGEST_WAIT };
+                let Miss { kind, fault, again } = match self.ask(choice, &mut prompt, patience).await {
                     Ok(given) => return Ok(given),
                     Err(miss) => miss,
                 };
-                if kind == Some(Kind::Cancelled) {
-                    return Err(fault);
+                if again {
+                    continue;
+                }
+                match kind {
+                    Some(Kind::Cancelled) => return Err(fault),
+                    // Those that read no more would say the same: they come last.
+                    Some(Kind::TooLong) => left.make_contiguous().sort_by_key(|other| {
+                        context.zip(self.known.context(other)).is_some_and(|(own, other)| other <= own)
+                    }),
+                    _ => {}
                 }
                 let wait = kind.and_then(Kind::after).filter(|wait| *wait <= LONGEST_WAIT);
-                let is_last = n + 1 == choices.len();
                 match wait {
-                    Some(wait) if is_last && waits < WAITS => {
+                    Some(wait) if left.is_empty() && waits < WAITS => {
                         waits += 1;
                         if self.context.stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
                             return Err(Fault { class: Class::NotStarted, message: "called off".into() });
@@ -221,29 +195,44 @@ impl<'a> Call<'a> {
         Err(Fault { class, message: words.join("; then ") })
     }
 
-    /// Asks one model, with the faults of its answers while they can't be used.
-    async fn ask(&mut self, choice: &Choice<'_>) -> Result<Given, Miss> {
+    /// Asks one model, with the faults of its answers while they can't be used. A prompt that is too long for it
+    /// is shortened, as far as it may be.
+    async fn ask(&mut self, choice: &Choice<'_>, prompt: &mut Prompt, patience: Duration) -> Result<Given, Miss> {
         let provider = choice.provider;
-        let gone = |failure: Failure| Miss {
+        let gone = |failure: Failure, again| Miss {
             kind: Some(failure.kind),
             fault: Fault { class: failure.kind.class(), message: failure.message },
+            again,
         };
         let named = self.context.stop.run_until_cancelled(provider.model(choice.model.as_deref())).await;
-        let model = named.unwrap_or_else(|| Err(Failure::new(Kind::Cancelled, "called off"))).map_err(gone)?;
+        let named = named.unwrap_or_else(|| Err(Failure::new(Kind::Cancelled, "called off")));
+        let model = named.map_err(|failure| gone(failure, false))?;
         let _probe = self.known.watch.probe(&choice.name());
-        let mut messages = self.messages.clone();
+        let mut messages = prompt.messages();
         let mut faults = Vec::new();
         for _ in 0..ROUNDS {
-            let (begun, reply) = (begin(), self.said(provider, &model, &messages).await);
+            let place = provider.enter(&self.context.stop, patience).await;
+            let begun = begin();
+            let reply = match place {
+                Ok(_place) => self.said(provider, &model, &messages).await,
+                Err(failure) => Err(failure),
+            };
             match reply {
-                Err(failure) => {
+                Err(mut failure) => {
                     if self.known.watch.failed(&choice.name(), failure.kind) {
                         self.measure(choice, None, false);
                     }
+                    let again = failure.kind == Kind::TooLong && prompt.shorten(self.known.context(choice));
+                    if again {
+                        let left_out = prompt.left_out();
+                        failure
+                            .message
+                            .push_str(&format!("; asked again without {left_out} characters of what it was given"));
+                    }
                     self.tried(provider, &model, failure.usage, begun, failure.message.clone()).await;
-                    return Err(gone(failure));
+                    return Err(gone(failure, again));
                 }
-                Ok(Reply { text, calls, usage }) => match self.wished(text, &calls) {
+                Ok(Reply { text, calls, usage }) => match self.wished(&text, &calls) {
                     Ok(answer) => {
                         let ms = begun.elapsed().as_millis() as f64;
                         if self.known.watch.answered(&choice.name()) {
@@ -252,9 +241,15 @@ impl<'a> Call<'a> {
                         }
                         self.measure(choice, Some(ms / usage.output.max(1) as f64), true);
                         self.spend(provider, &model, usage);
-                        return Ok(Given { provider: provider.name().into(), model, answer, calls, routing: None });
+                        // What was said to a part of the prompt is no answer to all of it.
+                        if let Some(cache) = self.known.cache.as_ref().filter(|_| prompt.left_out() == 0) {
+                            let kept = Kept { model: model.clone(), text, calls: calls.clone() };
+                            cache.put(&self.key(choice), &kept).await;
+                        }
+                        let provider = provider.name().into();
+                        return Ok(Given { provider, model, answer, calls, cached: false, routing: None });
                     }
-                    Err((text, found)) => {
+                    Err(found) => {
                         messages.push(Message::new(Speaker::Assistant, text));
                         messages.push(Message::new(Speaker::User, answer::ask_again(&found)));
                         self.tried(provider, &model, usage, begun, found.join("; ")).await;
@@ -265,15 +260,47 @@ impl<'a> Call<'a> {
         }
         self.measure(choice, None, false);
         let message = format!("`{model}` gave no usable answer in {ROUNDS} rounds: {}", faults.join("; "));
-        Err(Miss { kind: None, fault: Fault { class: Class::Permanent, message } })
+        Err(Miss { kind: None, fault: Fault { class: Class::Permanent, message }, again: false })
+    }
+
+    /// What one of them has answered to the same request before. A step that is tried again asks anew: that answer
+    /// may be why.
+    async fn kept(&self, choices: &[Choice<'_>]) -> Option<Given> {
+        let cache = self.known.cache.as_ref().filter(|_| self.asked.attempt == 1)?;
+        for choice in choices {
+            let key = self.key(choice);
+            let Some(Kept { model, text, calls }) = cache.get(&key).await else { continue };
+            match self.wished(&text, &calls) {
+                Ok(answer) => {
+                    let provider = choice.provider.name().into();
+                    return Some(Given { provider, model, answer, calls, cached: true, routing: None });
+                }
+                Err(found) => cache::garbled(&key, &found.join("; ")),
+            }
+        }
+        None
+    }
+
+    /// What the answer of a model depends on.
+    fn key(&self, choice: &Choice<'_>) -> String {
+        let request = cache::Request {
+            tenant: &self.request.tenant,
+            provider: choice.provider.name(),
+            address: choice.provider.address(),
+            model: choice.model.as_deref(),
+            messages: &self.prompt.messages(),
+            tools: &self.material.tools,
+            schema: self.asked.schema.as_ref(),
+        };
+        request.key()
     }
 
     /// What was wanted, or what a model said beside the tools that it asks for.
-    fn wished(&self, text: String, calls: &[ToolCall]) -> Result<Value, (String, Vec<String>)> {
+    fn wished(&self, text: &str, calls: &[ToolCall]) -> Result<Value, Vec<String>> {
         if !calls.is_empty() && !self.material.tools.is_empty() {
-            return Ok(Value::String(text));
+            return Ok(Value::String(text.into()));
         }
-        self.wish.check(&text).map_err(|found| (text, found))
+        self.wish.check(text)
     }
 
     fn measure(&self, choice: &Choice<'_>, pace: Option<f64>, went_well: bool) {
@@ -328,47 +355,5 @@ impl<'a> Call<'a> {
         if let Err(error) = self.context.say(self.request, tried.into(), &format!("{}/{n}", self.request.id)).await {
             tracing::warn!(call = %self.request.id, %error, "a try is not in the log");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Key, ProviderConfig};
-
-    fn providers(names: &[&str]) -> Vec<Provider> {
-        let provider = |name: &&str| {
-            let config = ProviderConfig::new(provider::Known::find(name).expect("known"));
-            let url = Some("http://127.0.0.1:1/v1".to_string());
-            Provider::new(&ProviderConfig { key: Some(Key::new("k")), url, ..config }).expect("a provider")
-        };
-        names.iter().map(provider).collect()
-    }
-
-    #[test]
-    fn a_model_is_asked_where_its_name_says() {
-        for (on, asked, wanted) in [
-            (&["openai", "anthropic"][..], None, vec![("openai", None), ("anthropic", None)]),
-            (&["openai", "anthropic"], Some("anthropic"), vec![("anthropic", None)]),
-            (&["openai", "anthropic"], Some("gpt-x"), vec![("openai", Some("gpt-x"))]),
-            (&["openai", "anthropic"], Some("anthropic/claude-x"), vec![("anthropic", Some("claude-x"))]),
-            (&["openrouter"], Some("anthropic/claude-x"), vec![("openrouter", Some("anthropic/claude-x"))]),
-            (&["openrouter"], Some("openrouter/meta/llama"), vec![("openrouter", Some("meta/llama"))]),
-            (&["huggingface"], Some("meta/llama"), vec![("huggingface", Some("meta/llama"))]),
-        ] {
-            let providers = providers(on);
-            let chosen = choices(&providers, &Models::default(), asked).expect("there is one");
-            let chosen: Vec<_> = chosen.iter().map(|c| (c.provider.name(), c.model.as_deref())).collect();
-            assert_eq!(chosen, wanted, "{on:?} {asked:?}");
-        }
-        let off = choices(&providers(&["openai"]), &Models::default(), Some("gemini/x")).err().expect("it is not on");
-        assert!(off.message.ends_with("Gemini is not on. Set GEMINI_API_KEY"), "{}", off.message);
-        assert!(
-            choices(&[], &Models::default(), Some("x"))
-                .err()
-                .expect("none is on")
-                .message
-                .contains("no provider is on")
-        );
     }
 }

@@ -15,11 +15,15 @@ pub struct Config {
     pub models: Models,
     /// Calls at once.
     pub parallel: usize,
+    /// The address of a Redis that the brains share, which may hold a password.
+    pub redis: Option<Key>,
+    /// How long answers are given again to the same request; none: they are not.
+    pub cache: Option<Duration>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { providers: Vec::new(), models: Models::default(), parallel: 16 }
+        Self { providers: Vec::new(), models: Models::default(), parallel: 16, redis: None, cache: None }
     }
 }
 
@@ -39,12 +43,24 @@ pub struct ProviderConfig {
     pub next_word: Duration,
     /// Calls at once; as many as there are when absent.
     pub parallel: Option<usize>,
+    /// Calls that may begin within a minute; as many as there are when absent.
+    pub per_minute: Option<usize>,
 }
 
 impl ProviderConfig {
     pub fn new(known: &'static Known) -> Self {
         let (first_word, next_word) = (Duration::from_secs(120), Duration::from_secs(60));
-        Self { known, key: None, url: None, model: None, headers: Vec::new(), first_word, next_word, parallel: None }
+        Self {
+            known,
+            key: None,
+            url: None,
+            model: None,
+            headers: Vec::new(),
+            first_word,
+            next_word,
+            parallel: None,
+            per_minute: None,
+        }
     }
 
     /// Headers as they are written: `Name: value; Other: value`.

@@ -2,11 +2,14 @@
 //! see that the answer is what was wanted.
 
 use crate::{
-    call::{self, Call, Known, Material},
+    cache::Cache,
+    call::{Call, Known, Material},
+    choice::choices,
     config::Config,
     offline,
     provider::{Images, Provider, Tool},
     route::{self, Candidate, Need},
+    shared::Redis,
     watch::Watch,
 };
 use async_trait::async_trait;
@@ -62,6 +65,8 @@ pub(crate) struct Given {
     pub model: String,
     pub answer: Value,
     pub calls: Vec<ToolCall>,
+    /// It was given before.
+    pub cached: bool,
     pub routing: Option<Routing>,
 }
 
@@ -69,8 +74,11 @@ impl Brain {
     /// # Errors
     /// A sentence, when a provider's settings do not make one.
     pub fn new(config: &Config, watch: Watch) -> Result<Self, String> {
-        let providers = config.providers.iter().map(Provider::new).collect::<Result<_, _>>()?;
-        let known = Known { models: config.models.clone(), measured: Mutex::default(), watch };
+        let redis = config.redis.as_ref().map(Redis::new).transpose()?.map(Arc::new);
+        let provider = |config| Provider::new(config).map(|provider| provider.sharing(redis.clone()));
+        let providers = config.providers.iter().map(provider).collect::<Result<_, _>>()?;
+        let cache = config.cache.map(|life| Cache::new(life, redis));
+        let known = Known { models: config.models.clone(), measured: Mutex::default(), watch, cache };
         Ok(Self { providers, known, last: Mutex::default(), parallel: config.parallel })
     }
 
@@ -88,11 +96,11 @@ impl Brain {
         }
         let images = images(request, asked, context).await?;
         let material = Material { inputs, images, tools: tools(request, asked, context).await? };
-        let choices = call::choices(&self.providers, &self.known.models, model)?;
+        let choices = choices(&self.providers, &self.known.models, model)?;
         let call = Call::new(&self.known, request, asked, &material, context, spent)?;
         let need = call.need(self.last().get(&request.mission).cloned());
         let mut candidates = self.known.candidates(&choices);
-        let mut routing = route::choose(&need, &candidates);
+        let (mut routing, mut is_whole) = chosen(&call, &need, &candidates);
         if routing.ranked.is_empty() {
             // Nobody else is left: those are asked all the same that may be well again, and the one that was
             // asked for by name.
@@ -101,7 +109,7 @@ impl Brain {
                 choices.len() == 1 || out.is_none_or(|(_, passes)| passes)
             };
             candidates.iter_mut().filter(passes).for_each(|candidate| candidate.out = None);
-            routing = route::choose(&need, &candidates);
+            (routing, is_whole) = chosen(&call, &need, &candidates);
         }
         let named = |ranked: &Ranked| choices.iter().find(|choice| choice.name() == ranked.model).cloned();
         let best: Vec<_> = routing.ranked.iter().filter_map(named).collect();
@@ -109,20 +117,21 @@ impl Brain {
             let reasons: Vec<_> =
                 routing.left_out.iter().map(|left| format!("{}: {}", left.model, left.reason)).collect();
             // With more money, would there be one?
-            let rich = route::choose(&Need { usd: None, ..need }, &candidates);
+            let (rich, _) = chosen(&call, &Need { usd: None, ..need }, &candidates);
             let class = if rich.ranked.is_empty() { Class::Permanent } else { Class::Budget };
             let message = format!("no model can answer this call: {}", reasons.join("; "));
             return Err((Fault { class, message }, Some(routing)));
         }
-        if choices.len() == 1 {
-            return call.through(&best).await.map_err(|fault| (fault, None));
-        }
+        let is_chosen = choices.len() > 1;
+        let routing = (is_chosen || !is_whole).then_some(routing);
         match call.through(&best).await {
             Ok(given) => {
-                self.remember(request.mission, &given);
-                Ok(Given { routing: Some(routing), ..given })
+                if is_chosen {
+                    self.remember(request.mission, &given);
+                }
+                Ok(Given { routing, ..given })
             }
-            Err(fault) => Err((fault, Some(routing))),
+            Err(fault) => Err((fault, routing)),
         }
     }
 
@@ -194,6 +203,7 @@ impl Effect for Brain {
                     usage: spent.usage,
                     cost_usd: spent.cost_usd,
                     ms,
+                    cached: given.cached,
                     routing: given.routing,
                 };
                 Answer { fact: completed.into(), blobs: blob.into_iter().collect() }
@@ -213,6 +223,18 @@ impl Effect for Brain {
             }
         }
     }
+}
+
+/// Those that may answer: that read all of the prompt; where none does, that read it shortened, and `false`.
+fn chosen(call: &Call<'_>, need: &Need, candidates: &[Candidate]) -> (Routing, bool) {
+    let whole = route::choose(need, candidates);
+    if whole.ranked.is_empty() {
+        let shortened = route::choose(&call.shortened(need), candidates);
+        if !shortened.ranked.is_empty() {
+            return (shortened, false);
+        }
+    }
+    (whole, true)
 }
 
 fn asked(request: &Event) -> Option<&LlmRequested> {
@@ -323,6 +345,7 @@ async fn offline_answer(
         model: crate::OFFLINE.into(),
         answer,
         calls: Vec::new(),
+        cached: false,
         routing: None,
     })
 }

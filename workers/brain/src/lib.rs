@@ -5,7 +5,8 @@
 //! Emits: `brain.llm.tried`, and as answers `brain.llm.completed`, `brain.llm.failed`; in the registry
 //! `model.failed` and `model.recovered`. \
 //! Decides: nothing; which model is asked follows from the request and the providers that are on. \
-//! Effects: HTTP to model providers; live tokens on `stage7.live.{tenant}.{mission}.llm.{call}`. \
+//! Effects: HTTP to model providers; live tokens on `stage7.live.{tenant}.{mission}.llm.{call}`; calls counted
+//! and answers kept in Redis, where one is set. \
 //! Repeats: a call whose answer is not in the log is made again after a crash. \
 //! Never: `offline` in place of a model that was asked for; a key in any word, line or error.
 
@@ -14,17 +15,22 @@ pub mod model;
 pub mod offline;
 
 mod answer;
+mod cache;
 mod call;
+mod choice;
 mod effect;
+mod gate;
+mod prompt;
 pub mod provider;
 pub mod route;
+mod shared;
 mod trial;
 mod watch;
 
 pub use config::{Config, Key, ProviderConfig};
 pub use effect::Brain;
 pub use provider::{KNOWN, Known};
-pub use trial::{Said, Tried, try_out};
+pub use trial::{Said, Tried, find_redis, try_out};
 
 use nats::{jetstream::JetStream, log::ReadError};
 use std::sync::Arc;

@@ -13,7 +13,11 @@ mod tool;
 pub use failure::{Failure, Kind};
 pub use known::{Dialect, KNOWN, Known};
 
-use crate::config::{Key, ProviderConfig};
+use crate::{
+    config::{Key, ProviderConfig},
+    gate::{Gate, Place},
+    shared::Redis,
+};
 use chat::Chat;
 use embed::Embedder;
 use native::Native;
@@ -22,8 +26,8 @@ use schemas::{
     agent::{Message, ToolCall},
     brain::Usage,
 };
-use std::{collections::BTreeMap, future::Future, pin::Pin};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use serde::Serialize;
+use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// Bytes an answer may have: a runaway is cut off, not stored.
@@ -40,8 +44,8 @@ pub struct Provider {
     address: String,
     speaker: Speaker,
     embedder: Embedder,
-    /// Calls that may begin.
-    places: Option<Semaphore>,
+    /// What each call passes first.
+    gate: Gate,
 }
 
 /// What speaks its dialect.
@@ -69,7 +73,7 @@ pub struct Ask<'a> {
 pub type Images = BTreeMap<String, Vec<u8>>;
 
 /// A tool that a model may ask for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Tool {
     pub name: String,
     pub description: String,
@@ -105,13 +109,23 @@ impl Provider {
             Dialect::LlamaCpp | Dialect::Tgi => Speaker::Native(Native::new(config, &base)?),
             Dialect::OpenAi | Dialect::Anthropic | Dialect::Gemini => Speaker::Chat(Chat::new(config, &base)?),
         };
-        let places = config.parallel.map(Semaphore::new);
         let embedder = Embedder::new(config, &base)?;
-        Ok(Self { config: config.clone(), address: told(&base), base, speaker, embedder, places })
+        let gate = Gate::new(known.name, config.parallel, config.per_minute);
+        Ok(Self { config: config.clone(), address: told(&base), base, speaker, embedder, gate })
+    }
+
+    /// Its limits hold for all brains together that share a Redis.
+    pub(crate) fn sharing(self, redis: Option<Arc<Redis>>) -> Self {
+        Self { gate: self.gate.sharing(redis), ..self }
     }
 
     pub fn name(&self) -> &'static str {
         self.config.known.name
+    }
+
+    /// Where it is asked, without the name and password that the address may hold.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// The model that it is set to.
@@ -155,13 +169,23 @@ impl Provider {
         models.map_err(|failure| self.worded(failure))
     }
 
-    /// Asks a model.
+    /// A place for one call, which is free again when it is dropped.
+    ///
+    /// # Errors
+    /// There is none within that time: as many calls are made as may be.
+    pub async fn enter(&self, stop: &CancellationToken, patience: Duration) -> Result<Place, Failure> {
+        match stop.run_until_cancelled(self.gate.enter(patience)).await {
+            None => Err(Failure::new(Kind::Cancelled, "called off")),
+            Some(place) => place.map_err(|why| self.worded(Failure::new(Kind::Capped, why))),
+        }
+    }
+
+    /// Asks a model; whoever does has a place.
     ///
     /// # Errors
     /// By what it means; no key is in its words.
     pub async fn ask(&self, ask: &Ask<'_>) -> Result<Reply, Failure> {
         let asking = async {
-            let _place = self.place().await;
             let mut reply = match &self.speaker {
                 Speaker::Chat(chat) => chat.ask(ask).await?,
                 Speaker::Native(native) => native.ask(ask).await?,
@@ -172,15 +196,6 @@ impl Provider {
         let reply = ask.stop.run_until_cancelled(asking).await;
         let reply = reply.unwrap_or_else(|| Err(Failure::new(Kind::Cancelled, "called off")));
         reply.map_err(|failure| self.worded(failure))
-    }
-
-    /// Waits until a call may begin.
-    async fn place(&self) -> Option<SemaphorePermit<'_>> {
-        match &self.places {
-            // Never closed.
-            Some(places) => places.acquire().await.ok(),
-            None => None,
-        }
     }
 
     /// A failure in words that say what a person can do, and hold nothing that is only for the provider.

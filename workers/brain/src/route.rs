@@ -14,6 +14,8 @@ pub struct Need {
     pub work: BTreeSet<Work>,
     /// Tokens, as far as they can be known before.
     pub usage: Usage,
+    /// Tokens that its prompt has at the least, where it may be shortened.
+    pub least: Option<u64>,
     /// US dollars that it may cost.
     pub usd: Option<f64>,
     pub optimize: Option<Optimize>,
@@ -101,18 +103,27 @@ pub fn choose(need: &Need, candidates: &[Candidate]) -> Routing {
             Some(reason) => left_out.push(LeftOut { model: candidate.model.to_string(), reason }),
         }
     }
-    let cheapest = least(fit.iter().filter_map(|candidate| candidate.model.cost(&need.usage)));
+    let cheapest = least(fit.iter().filter_map(|Candidate { model, .. }| model.cost(&need.usage(model))));
     let fastest = least(fit.iter().filter_map(|candidate| candidate.measured.pace));
     let mut ranked: Vec<_> = fit.into_iter().map(|candidate| rank(need, candidate, cheapest, fastest)).collect();
     ranked.sort_by(|a: &Ranked, b| b.score.total_cmp(&a.score));
     Routing { ranked, left_out }
 }
 
+impl Need {
+    /// What a model would be given to read: no more than it can.
+    fn usage(&self, model: &Model) -> Usage {
+        let input = self.usage.input;
+        let most = self.least.and(model.context).unwrap_or(input);
+        Usage { input: input.min(most), ..self.usage }
+    }
+}
+
 /// Why it can't answer.
 fn unfit(need: &Need, Candidate { model, out, .. }: &Candidate) -> Option<String> {
     let missing = missing(need, model);
-    let tokens = need.usage.input;
-    match (model.context, model.cost(&need.usage), need.usd) {
+    let tokens = need.least.unwrap_or(need.usage.input);
+    match (model.context, model.cost(&need.usage(model)), need.usd) {
         _ if out.is_some() => out.clone(),
         _ if !missing.is_empty() && !model.is_unknown => Some(format!("does no {missing}")),
         (Some(context), _, _) if tokens > context => Some(format!("reads {context} tokens, these are about {tokens}")),
@@ -130,7 +141,8 @@ fn missing(need: &Need, model: &Model) -> String {
 fn rank(need: &Need, candidate: &Candidate, cheapest: Option<f64>, fastest: Option<f64>) -> Ranked {
     let Candidate { model, measured, .. } = candidate;
     let Scores { speed, accuracy, creativity } = model.scores;
-    let cost = model.cost(&need.usage);
+    let usage = need.usage(model);
+    let cost = model.cost(&usage);
     let beside = |least: Option<f64>, own: Option<f64>| {
         let (least, own) = least.zip(own)?;
         Some(if own <= 0.0 { 1.0 } else { least / own })
@@ -168,6 +180,9 @@ fn rank(need: &Need, candidate: &Candidate, cheapest: Option<f64>, fastest: Opti
     }
     if let Some(cost) = cost {
         reasons.push(format!("about ${cost:.4}"));
+    }
+    if usage.input < need.usage.input {
+        reasons.push(format!("the prompt is shortened from about {} tokens", need.usage.input));
     }
     // Rounded, so that equals are equal on every machine.
     let mut score = (base * factor * 1e6).round() / 1e6;
@@ -258,6 +273,20 @@ mod tests {
         assert_eq!(ranked, ["openai/big", "openai/riddle"]);
         assert!(routing.ranked[1].reasons.contains(&"nobody said whether it does vision".to_string()));
         assert_eq!(routing.left_out.len(), 2);
+    }
+
+    #[test]
+    fn one_that_reads_less_is_asked_where_the_prompt_may_be_shortened() {
+        let mut all = table();
+        all.iter_mut().for_each(|candidate| candidate.model.context = Some(800));
+        all[2].model.context = Some(100);
+        assert!(choose(&need(Some(Optimize::Cost)), &all).ranked.is_empty());
+        let routing = choose(&Need { least: Some(200), ..need(Some(Optimize::Cost)) }, &all);
+        assert_eq!((first(&routing), routing.ranked.len()), ("small", 3));
+        let reasons = &routing.ranked[0].reasons;
+        assert!(reasons.contains(&"the prompt is shortened from about 1000 tokens".to_string()), "{reasons:?}");
+        assert!(reasons.contains(&"about $0.0014".to_string()), "by what it reads then: {reasons:?}");
+        assert_eq!(routing.left_out[0].reason, "reads 100 tokens, these are about 200");
     }
 
     #[test]

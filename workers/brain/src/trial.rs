@@ -1,11 +1,12 @@
-//! A short question to a model, outside any mission: does it answer?
+//! Outside any mission: does a model answer, does Redis?
 
 use crate::{
-    call::{self, Choice},
+    choice::{Choice, choices},
     config::Config,
     effect::begin,
     model::{Model, Work},
     provider::{Ask, Images, Provider},
+    shared::Redis,
 };
 use schemas::{
     agent::{Message, Speaker},
@@ -28,6 +29,17 @@ pub struct Tried {
     pub ms: u64,
 }
 
+/// Does the Redis answer that is set, if one is?
+///
+/// # Errors
+/// A sentence: why it does not.
+pub async fn find_redis(config: &Config) -> Result<(), String> {
+    match &config.redis {
+        Some(url) => Redis::new(url)?.ping().await,
+        None => Ok(()),
+    }
+}
+
 /// What it made of the question.
 #[derive(Debug)]
 pub enum Said {
@@ -43,7 +55,7 @@ pub enum Said {
 /// A sentence: why it does not answer, and what would help.
 pub async fn try_out(config: &Config, model: Option<&str>) -> Result<Tried, String> {
     let providers: Vec<Provider> = config.providers.iter().map(Provider::new).collect::<Result<_, _>>()?;
-    let choices = call::choices(&providers, &config.models, model).map_err(|fault| fault.message)?;
+    let choices = choices(&providers, &config.models, model).map_err(|fault| fault.message)?;
     let none = "no provider is on: set OPENAI_API_KEY, or another provider's key or address";
     let Choice { provider, model } = choices.into_iter().next().ok_or(none)?;
     let begun = begin();

@@ -150,7 +150,9 @@ impl Watch {
                 Wait::Grow
             }
             Kind::Unauthorized | Kind::NoQuota | Kind::Unknown => Wait::Reset,
-            Kind::TooLong | Kind::Rejected | Kind::Filtered | Kind::CutOff | Kind::Cancelled => return false,
+            Kind::TooLong | Kind::Rejected | Kind::Filtered | Kind::CutOff | Kind::Capped | Kind::Cancelled => {
+                return false;
+            }
         };
         let failed = {
             let mut known = self.known();

@@ -207,6 +207,7 @@ impl Effect for Models {
             usage: Usage { input: 1, output: 1, estimated: false },
             cost_usd: 0.01,
             ms: 1,
+            cached: false,
             routing: None,
         })
         .into()

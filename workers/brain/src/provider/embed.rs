@@ -7,10 +7,14 @@ use schemas::{
     brain::Usage,
 };
 use serde_json::json;
+use std::time::Duration;
 
 /// Characters that a request may have in all its texts. OpenAI takes 300,000 tokens (its reference, “Create
 /// embeddings”), and no token is less than a character.
 const MOST_CHARS: usize = 300_000;
+
+/// How long a batch waits for its place.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a provider is asked for vectors.
 pub enum Embedder {
@@ -78,7 +82,7 @@ impl Provider {
     }
 
     async fn made(&self, model: &str, texts: &[String]) -> Result<(Vec<Vec<f32>>, Option<u64>), Failure> {
-        let _place = self.place().await;
+        let _place = self.gate.enter(PATIENCE).await.map_err(|why| Failure::new(Kind::Capped, why))?;
         let made = match (&self.embedder, &self.speaker) {
             (Embedder::None(why), _) => return Err(Failure::new(Kind::Rejected, *why)),
             (Embedder::HuggingFace(http), _) => {

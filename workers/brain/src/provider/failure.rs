@@ -30,6 +30,8 @@ pub enum Kind {
     NoQuota,
     /// It has no such model, or nothing at this address.
     Unknown,
+    /// As many calls are made as may be, by the settings.
+    Capped,
     /// Called off from here.
     Cancelled,
 }
@@ -38,9 +40,12 @@ impl Kind {
     /// What follows for whoever asked, when no other model is left.
     pub const fn class(self) -> Class {
         match self {
-            Self::RateLimited(_) | Self::Overloaded(_) | Self::TimedOut | Self::Unreachable | Self::Garbled => {
-                Class::Transient
-            }
+            Self::RateLimited(_)
+            | Self::Overloaded(_)
+            | Self::TimedOut
+            | Self::Unreachable
+            | Self::Garbled
+            | Self::Capped => Class::Transient,
             Self::TooLong => Class::InvalidInput,
             Self::Rejected | Self::Filtered | Self::CutOff | Self::Unauthorized | Self::Unknown => Class::Permanent,
             Self::NoQuota => Class::Budget,
@@ -63,6 +68,7 @@ impl Kind {
             Self::Unauthorized => "key refused",
             Self::NoQuota => "quota used up",
             Self::Unknown => "unknown model",
+            Self::Capped => "limit of the settings",
             Self::Cancelled => "called off",
         }
     }

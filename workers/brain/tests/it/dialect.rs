@@ -156,7 +156,11 @@ async fn a_provider_gets_no_more_calls_at_once_than_it_may() {
     let all: Vec<_> = (0..10)
         .map(|_| {
             let provider = Arc::clone(&provider);
-            tokio::spawn(async move { asked(&provider, "Go", None).await.0 })
+            tokio::spawn(async move {
+                let stop = tokio_util::sync::CancellationToken::new();
+                let _place = provider.enter(&stop, Duration::from_secs(60)).await?;
+                asked(&provider, "Go", None).await.0
+            })
         })
         .collect();
     while server.calls().len() < 2 {
