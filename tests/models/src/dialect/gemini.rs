@@ -83,8 +83,8 @@ impl Speaker for Gemini {
     }
 }
 
-/// What is said, then the calls: without ids, those of a model of the third generation with a signature on the first
-/// of them. One whose arguments can't be read is left out, and is why the answer ends.
+/// What is said, then the calls: without ids, those of a model that signs with a signature on the first of them. One
+/// whose arguments can't be read is left out, and is why the answer ends.
 fn called(call: &Call, text: &str, tools: &[Tool]) -> Vec<Value> {
     let said = pieces(text).into_iter().map(|piece| json!({"text": piece}));
     let readable = tools.iter().filter(|tool| tool.garbled.is_none()).enumerate();
@@ -98,9 +98,9 @@ fn called(call: &Call, text: &str, tools: &[Tool]) -> Vec<Value> {
     said.chain(calls).collect()
 }
 
-/// Does this model want its signatures back?
+/// Does this model want its signatures back? Those since the third generation do.
 fn signs(model: &str) -> bool {
-    model.starts_with("gemini-3")
+    ["gemini-3", "gemini-4"].iter().any(|since| model.starts_with(since))
 }
 
 fn signature(model: &str, function: &str) -> String {

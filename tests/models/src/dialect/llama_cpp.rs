@@ -65,7 +65,7 @@ impl Speaker for LlamaCpp {
             "/props" => json!({"default_generation_settings": {"id": 0, "id_task": -1, "n_ctx": 8192,
                     "speculative": false, "is_processing": false, "params": settings(call)},
                 "total_slots": 1, "model_alias": model, "model_path": format!("models/{model}"),
-                "chat_template": "", "chat_template_caps": {}, "modalities": {"vision": true, "audio": false},
+                "chat_template": "", "chat_template_caps": {}, "modalities": {"vision": !model.starts_with("blind"), "audio": false},
                 "media_marker": MARKER, "build_info": "b1-0000000", "is_sleeping": false}),
             _ => json!({"object": "list", "data": [{"id": model, "object": "model", "created": 1_767_225_600,
                 "owned_by": "llamacpp", "meta": {"n_ctx_train": 131_072}}]}),

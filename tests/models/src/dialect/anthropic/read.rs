@@ -40,6 +40,10 @@ pub fn messages(asked: &Asked) -> Result<Call, String> {
                 return Err("messages: text content blocks must be non-empty".into());
             }
             Value::String(text) => call.say(text),
+            Value::Array(blocks) if blocks.is_empty() => {
+                let wrong = "all messages must have non-empty content except for the optional final assistant message";
+                return Err(format!("messages: {wrong}"));
+            }
             Value::Array(blocks) => blocks.iter().try_for_each(|block| read_block(&mut call, block))?,
             _ => return Err("messages.content: a string or an array of blocks is required".into()),
         }

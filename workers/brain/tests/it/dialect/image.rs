@@ -2,7 +2,7 @@
 
 use crate::speak::{OK, Talk, every, provider, server};
 use brain::provider::Kind;
-use model_servers::{Dialect, Reply};
+use model_servers::{Dialect, Reply, Setup};
 use schemas::{
     agent::{Message, Speaker, ToolCall},
     value::{Form, Ref},
@@ -76,4 +76,13 @@ async fn what_no_provider_takes_is_refused_with_what_would_be_right() {
         OK.into()
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_model_is_blind_says_what_it_would_need() {
+    let server = Setup::new(Dialect::LlamaCpp).models(&["blind.gguf"]).start(|_| Reply::text("x"));
+    let (image, mut talk) = shown("image/png", PNG.into());
+    talk.messages[1].images = vec![image];
+    let failure = talk.with(&provider("llamacpp", &server)).await.0.unwrap_err();
+    assert!(failure.kind == Kind::Rejected && failure.message.contains("`--mmproj`"), "{failure:?}");
 }

@@ -136,7 +136,7 @@ async fn what_a_model_thought_comes_back_to_it_with_its_calls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_goes_on_with_any_other_model() {
     let model = |dialect| match dialect {
-        Dialect::Gemini => "gemini-3-flash",
+        Dialect::Gemini => "gemini-4-argon",
         Dialect::Anthropic => "claude-that-thinks",
         _ => "test-model-1",
     };
