@@ -51,6 +51,8 @@ pub struct Overview {
     /// The model asked for by name.
     pub model: Option<String>,
     pub budget: Budget,
+    /// What was said of the budget while it was nearly used up.
+    pub warnings: List<Warning>,
     pub cost: Cost,
     /// Calls of models, in the order in which they were asked for.
     pub calls: List<Call>,
@@ -157,6 +159,13 @@ pub struct Message {
     pub who: String,
     pub text: String,
     pub step: Option<String>,
+    pub at: Time,
+}
+
+/// Something that the person is to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    pub text: String,
     pub at: Time,
 }
 

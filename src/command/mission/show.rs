@@ -1,7 +1,7 @@
 //! A mission, and rows of missions, as text.
 
 use crate::progress::{asked, clean, open_questions, out};
-use schemas::Value;
+use schemas::{Value, goal::Budget};
 use streams::overview::{Input, Overview};
 
 /// Characters of a value that are shown.
@@ -44,6 +44,12 @@ pub fn print(now: &Overview) {
             now.cost.tokens.output
         );
     }
+    if now.budget != Budget::default() {
+        out!("budget   {}", limits(&now.budget));
+    }
+    for warning in &now.warnings {
+        out!("warning  {}", clean(&warning.text));
+    }
     for (writer, why) in &now.stuck {
         out!("stuck    {writer}: {}", clean(why));
     }
@@ -71,7 +77,7 @@ pub fn print(now: &Overview) {
         out!(
             "question {}\n  {}\n  stage7 mission answer {id} --question {} ANSWER",
             question.id,
-            asked(question),
+            asked(now, question),
             question.id
         );
     }
@@ -81,6 +87,18 @@ pub fn print(now: &Overview) {
     for file in &now.deliverables {
         out!("  {}  {} bytes, {}, sha256 {}", clean(&file.name), file.size, file.media_type, file.sha256);
     }
+}
+
+/// The limits of a budget.
+pub fn limits(budget: &Budget) -> String {
+    let all = [
+        budget.max_cost_usd.map(|usd| format!("${usd}")),
+        budget.max_tokens.map(|n| format!("{n} tokens")),
+        budget.max_calls.map(|n| format!("{n} model calls")),
+        budget.max_steps.map(|n| format!("{n} steps")),
+        budget.max_seconds.map(|n| format!("{n} s")),
+    ];
+    format!("at most {}", all.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 /// The word for a status, as its JSON has it.

@@ -2,7 +2,7 @@
 
 use schemas::{
     Class, Event, EventId, Fault, Time, Value,
-    agent::AnswerType,
+    agent::{AnswerType, Reserve},
     form,
     value::{Ref, Values, is_safe_path},
 };
@@ -49,6 +49,8 @@ pub struct Task {
     pub repaired: Option<Arc<Value>>,
     /// The model could not repair the inputs.
     pub beyond_repair: bool,
+    /// Its last call did not fit what was reserved for it.
+    pub tight: Option<Tight>,
     /// The question it waits for.
     pub question: Option<Arc<Question>>,
     /// Why it ended without a result.
@@ -99,6 +101,15 @@ pub struct Outputs {
     pub removed: Vec<String>,
 }
 
+/// A call that was not made, for want of money or tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tight {
+    /// What did not suffice.
+    pub had: Reserve,
+    /// In the brain's words.
+    pub why: String,
+}
+
 /// A plan that control rejected, and why.
 #[derive(Debug, Clone)]
 pub struct Round {
@@ -137,6 +148,7 @@ impl Task {
             refused: None,
             repaired: None,
             beyond_repair: false,
+            tight: None,
             question: None,
             fault: None,
         }

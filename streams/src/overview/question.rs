@@ -95,10 +95,7 @@ impl Overview {
 
     /// What control asked about the budget is answered by raising it.
     pub(super) fn raised(&mut self, raised: &BudgetRaised, at: Time) {
-        let budget = &mut self.budget;
-        budget.max_cost_usd = raised.max_cost_usd.or(budget.max_cost_usd);
-        budget.max_tokens = raised.max_tokens.or(budget.max_tokens);
-        budget.max_calls = raised.max_calls.or(budget.max_calls);
+        self.budget.raise(raised);
         let open =
             self.questions.iter_mut().filter(|question| question.agent.is_none() && question.status == Status::Open);
         let closed: Vec<EventId> = open

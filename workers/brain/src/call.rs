@@ -166,6 +166,7 @@ impl<'a> Call<'a> {
             work: json.into_iter().chain([Work::Text]).collect(),
             usage: Usage { output: EXPECTED, ..estimate(&self.messages, "") },
             usd: self.asked.reserve.usd,
+            tokens: self.asked.reserve.tokens,
             optimize: self.asked.optimize,
             last,
         }

@@ -16,6 +16,8 @@ pub struct Need {
     pub usage: Usage,
     /// US dollars that it may cost.
     pub usd: Option<f64>,
+    /// Tokens that it may take.
+    pub tokens: Option<u64>,
     pub optimize: Option<Optimize>,
     /// The model that answered last in this mission.
     pub last: Option<String>,
@@ -113,6 +115,9 @@ fn unfit(need: &Need, Candidate { model, out, .. }: &Candidate) -> Option<String
     match (model.context, model.cost(&need.usage), need.usd) {
         _ if out.is_some() => out.clone(),
         _ if !missing.is_empty() => Some(format!("does no {}", missing.join(", "))),
+        _ if need.tokens.is_some_and(|most| tokens > most) => {
+            Some(format!("the prompt has about {tokens} tokens, {} are left", need.tokens.unwrap_or_default()))
+        }
         (Some(context), _, _) if tokens > context => Some(format!("reads {context} tokens, these are about {tokens}")),
         (_, Some(cost), Some(usd)) if cost > usd => Some(format!("costs about ${cost:.4}, ${usd:.4} are left")),
         _ => None,
