@@ -13,6 +13,7 @@ mod answer;
 mod archive;
 mod bad;
 mod bench;
+mod budget;
 mod case;
 mod dead;
 mod develop;

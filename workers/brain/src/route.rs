@@ -230,6 +230,8 @@ mod tests {
         assert_eq!(first(&routing), "riddle", "of an unknown context and price nothing is assumed");
         let reasons: Vec<_> = routing.left_out.iter().map(|left| left.reason.as_str()).collect();
         assert_eq!(reasons, ["reads 500 tokens, these are about 1000", "fails, until 12:00", "does no text"]);
+        let long = choose(&Need { tokens: Some(999), ..need(None) }, &table()[..1]);
+        assert_eq!(long.left_out[0].reason, "the prompt has about 1000 tokens, 999 are left");
         let dear = choose(&Need { usd: Some(0.001), ..need(None) }, &table()[..1]);
         assert_eq!(dear.left_out[0].reason, "costs about $0.0300, $0.0010 are left");
     }

@@ -234,10 +234,8 @@ pub fn holds(case: &Case, history: &History) -> Result<(), String> {
             }
             Fact::MissionWaiting(_) => waits = true,
             Fact::MissionResumed(_) => waits = false,
-            Fact::BudgetWarned(said) => {
-                if !told.insert((said.limit, said.of.to_bits())) {
-                    return Err(format!("{} of {} is told again at {at}", said.limit, said.of));
-                }
+            Fact::BudgetWarned(said) if !told.insert((said.limit, said.of.to_bits())) => {
+                return Err(format!("{} of {} is told again at {at}", said.limit, said.of));
             }
             _ => {}
         }
