@@ -205,7 +205,8 @@ impl Budget {
             let of = of.filter(|of| used > 0.0 && (used + NONE) * 100.0 >= of * f64::from(percent))?;
             let (told, times) = self.warned.get(&limit).copied().unwrap_or_default();
             let message = format!("{} of {limit}: {} of {of} {words}", share(used, of), dollars(used));
-            (times == 0 || told < of).then_some((BudgetWarned { limit, used, of, message }, times))
+            // What was read from the log may be less by its last digit.
+            (times == 0 || told + NONE < of).then_some((BudgetWarned { limit, used, of, message }, times))
         })
     }
 

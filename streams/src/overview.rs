@@ -87,6 +87,8 @@ struct Index {
     deliverables: HashMap<String, usize>,
     /// What runs gave whose step is not completed.
     runs: HashMap<EventId, Arc<PluginCompleted>>,
+    /// Where the last raise of the budget is in the log.
+    raised: u64,
     /// Timer → the question that ends with it.
     expiries: HashMap<EventId, EventId>,
 }
@@ -255,7 +257,7 @@ impl Overview {
             }),
             Fact::QuestionAnswered(said) => self.answered(said, event.time),
             Fact::QuestionDismissed(said) => self.close_question(said.question, question::Status::Dismissed),
-            Fact::BudgetRaised(raised) => self.raised(raised, event.time),
+            Fact::BudgetRaised(raised) => self.raised(raised, event),
             Fact::FileAdded(added) => {
                 self.files.insert(added.path.clone(), added.file.clone());
             }

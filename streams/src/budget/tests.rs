@@ -190,3 +190,12 @@ fn the_person_is_told_once_for_each_limit_and_raise() {
     assert_eq!(told(&mut budget).as_deref(), Some("81 % of max_calls: 9 of 11 calls are made"));
     assert_eq!(told(&mut budget), None);
 }
+
+#[test]
+fn a_digit_that_the_log_loses_is_no_raise() {
+    let mut budget = dollars_of(0.3);
+    budget.completed(call(1), &took(0, 0.3));
+    let (said, _) = budget.warning(80).expect("all is used");
+    budget.warned(&BudgetWarned { of: said.of.next_down(), ..said });
+    assert_eq!(budget.warning(80), None);
+}

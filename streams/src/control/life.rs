@@ -110,6 +110,10 @@ impl State {
     pub(super) fn question_asked(&mut self, said: &QuestionAsked, event: &Event) {
         if event.writer == Writer::Control {
             self.reached = None;
+            // Raised while it was being asked.
+            if event.basis.is_some_and(|basis| basis < self.raised) {
+                return;
+            }
             self.budget_question = Some(event.id);
             self.questions.insert_mut(event.id, said.step.clone());
             self.asked = Some(event.id);

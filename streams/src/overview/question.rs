@@ -77,6 +77,11 @@ impl Overview {
             asked: event.time,
             answered: None,
         });
+        // The budget was raised while control was asking about it.
+        if said.agent.is_none() && event.basis.is_some_and(|basis| basis < self.index.raised) {
+            self.close_question(event.id, Status::Answered);
+            return;
+        }
         if let Some(i) = self.open_step(&said.step, said.attempt) {
             self.set(i, step::Status::Waiting);
         }
@@ -94,7 +99,9 @@ impl Overview {
     }
 
     /// What control asked about the budget is answered by raising it.
-    pub(super) fn raised(&mut self, raised: &BudgetRaised, at: Time) {
+    pub(super) fn raised(&mut self, raised: &BudgetRaised, event: &Event) {
+        let at = event.time;
+        self.index.raised = event.seq;
         self.budget.raise(raised);
         let open =
             self.questions.iter_mut().filter(|question| question.agent.is_none() && question.status == Status::Open);

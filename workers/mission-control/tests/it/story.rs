@@ -1,6 +1,7 @@
 //! Each case is a story: what happens, and what control says to it.
 
 use crate::mission::{Mission, created};
+use mission_control::Control;
 use schemas::{
     Class, EventId, Fact, Writer,
     agent::{AnswerType, BudgetShort, Halted, PlanProposed, QuestionAsked, StepCompleted, StepFaulted},
@@ -15,6 +16,7 @@ use schemas::{
 };
 use serde_json::json;
 use std::collections::BTreeMap;
+use streams::decide::Decider;
 
 fn plan(steps: serde_json::Value) -> Option<Plan> {
     Some(serde_json::from_value(json!({ "steps": steps })).expect("a plan"))
@@ -366,6 +368,20 @@ fn a_shortage_that_was_said_without_knowing_of_a_raise_asks_nobody() {
     let basis = mission.log.len() as u64;
     mission.say_on(Some(basis), Writer::Agent, short.into(), Tail::Bare);
     assert_eq!(mission.words(), ["budget.reached", "question.asked a/1", "mission.waiting"]);
+}
+
+#[test]
+fn a_budget_that_is_raised_while_control_asks_about_it_holds_nobody_back() {
+    let mut mission = with_plan(json!([{"id": "a", "verb": "THINK"}]));
+    mission.words();
+    let short = BudgetShort { step: "a".into(), attempt: 1, message: "0 calls left".into() };
+    mission.say(Writer::Agent, short.into(), Tail::Bare);
+    let (basis, decided) = (mission.log.len() as u64, Control::decide(&mission.state));
+    mission.say(Writer::User, user::BudgetRaised { max_calls: Some(9), ..Default::default() }.into(), Tail::Bare);
+    for due in decided {
+        mission.say_on(Some(basis), Writer::Control, due.fact, due.tail);
+    }
+    assert_eq!(mission.words(), ["mission.resumed"]);
 }
 
 #[test]
