@@ -123,15 +123,28 @@ pub struct Run {
     /// What matters most in choosing models.
     #[arg(long, value_name = "O")]
     pub optimize: Option<Optimize>,
-    /// What model calls may cost together, in US dollars.
-    #[arg(long, value_name = "USD", value_parser = usd, allow_negative_numbers = true)]
-    pub max_cost: Option<f64>,
+    #[command(flatten)]
+    pub limits: Limits,
     /// How long to wait for the end (90, 90s, 15m, 2h); the mission itself goes on.
     #[arg(long, value_name = "D", value_parser = duration)]
     pub timeout: Option<Duration>,
     /// A name for the mission.
     #[arg(long, value_name = "N")]
     pub name: Option<String>,
+}
+
+/// What a mission's model calls may use together.
+#[derive(Debug, Args)]
+pub struct Limits {
+    /// What model calls may cost together, in US dollars.
+    #[arg(long, value_name = "USD", value_parser = usd, allow_negative_numbers = true)]
+    pub max_cost: Option<f64>,
+    /// How many tokens they may take together.
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<u64>,
+    /// How many of them there may be.
+    #[arg(long, value_name = "N")]
+    pub max_calls: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -10,7 +10,7 @@ pub use paint::Paint;
 use crate::form;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use line::size;
-use schemas::{MissionId, Value};
+use schemas::{MissionId, Value, goal::Budget};
 use serde_json::json;
 use std::{
     collections::HashMap,
@@ -40,6 +40,7 @@ pub struct Progress {
     active: HashMap<usize, ProgressBar>,
     questions: usize,
     messages: usize,
+    warnings: usize,
     faults: usize,
     failures: HashMap<usize, usize>,
 }
@@ -60,6 +61,7 @@ impl Progress {
             active: HashMap::new(),
             questions: 0,
             messages: 0,
+            warnings: 0,
             faults: 0,
             failures: HashMap::new(),
         }
@@ -113,8 +115,12 @@ impl Progress {
             self.tell("message", json!(message), &format!("  {}: {}", clean(&message.who), clean(&message.text)));
         }
         self.messages = now.messages.len();
+        for warning in now.warnings.iter().skip(self.warnings) {
+            self.tell("warning", json!(warning), &format!("  ! {}", clean(&warning.text)));
+        }
+        self.warnings = now.warnings.len();
         for question in now.questions.iter().skip(self.questions) {
-            self.tell("question", json!(question), &format!("  ? {}", asked(question)));
+            self.tell("question", json!(question), &format!("  ? {}", asked(now, question)));
         }
         self.questions = now.questions.len();
         if now.id.is_some() && self.status != Some(now.status) {
@@ -260,13 +266,15 @@ fn spinner(bars: &MultiProgress) -> ProgressBar {
 }
 
 /// A question with what may be answered.
-pub fn asked(question: &Question) -> String {
+pub fn asked(now: &Overview, question: &Question) -> String {
     use schemas::agent::AnswerType as T;
     let choices = || question.choices.iter().map(|choice| clean(choice)).collect::<Vec<_>>().join(", ");
     let wanted = match question.kind {
         T::Text => String::new(),
         T::Number => " (a number)".into(),
         T::Boolean => " (yes or no)".into(),
+        // To raise the budget takes figures.
+        T::Choice if question.agent.is_none() => format!(" (answer `stop`, or: {})", raising(now)),
         T::Choice => format!(" (one of: {})", choices()),
         T::Choices => format!(" (any of: {}; as a JSON list)", choices()),
         T::File => " (a file: @PATH)".into(),
@@ -276,6 +284,18 @@ pub fn asked(question: &Question) -> String {
         }
     };
     format!("{}{wanted}", clean(&question.text))
+}
+
+/// The command that raises the limits of a mission.
+fn raising(now: &Overview) -> String {
+    let Budget { max_cost_usd, max_tokens, max_calls, .. } = &now.budget;
+    let all = [
+        max_cost_usd.map(|_| " --max-cost USD"),
+        max_tokens.map(|_| " --max-tokens N"),
+        max_calls.map(|_| " --max-calls N"),
+    ];
+    let id = now.id.map(|id| id.to_string()).unwrap_or_default();
+    format!("stage7 mission raise {id}{}", all.into_iter().flatten().collect::<String>())
 }
 
 /// Those that wait for an answer.

@@ -61,6 +61,7 @@ pub fn meaning(event: &Event) -> String {
         Fact::MissionCompleted(_) => "the mission is completed".into(),
         Fact::MissionFailed(said) => format!("the mission has failed ({}): {}", said.class, said.message),
         Fact::MissionAborted(said) => reason("the mission is aborted", said.reason.as_deref()),
+        Fact::BudgetWarned(said) => said.message.clone(),
         Fact::BudgetReached(said) => said.message.clone(),
         Fact::BudgetShort(said) => said.message.clone(),
         Fact::TimerSet(said) => format!("a timer is set to {}: {}", said.at, purpose(&said.purpose)),

@@ -96,3 +96,11 @@ pub struct LlmFailed {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing: Option<Routing>,
 }
+
+impl LlmFailed {
+    /// No model was asked: none of those that could answer was within the call's `reserve`. (A quota
+    /// that is used up has the class `budget`, too; then one was asked.)
+    pub fn did_not_fit(&self) -> bool {
+        self.class == Class::Budget && self.routing.as_ref().is_some_and(|routing| routing.ranked.is_empty())
+    }
+}

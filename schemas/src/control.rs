@@ -3,7 +3,7 @@
 use crate::{
     catalogue::Catalogue,
     fault::{Class, Fault},
-    goal::{Autonomy, Budget, Kind, Optimize},
+    goal::{Autonomy, Budget, Kind, Limit, Optimize},
     id::EventId,
     limits::Limits,
     plan::Plan,
@@ -191,6 +191,18 @@ pub struct MissionAborted {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BudgetReached {
     /// In words: which limit, what was needed, what is left.
+    pub message: String,
+}
+
+/// A limit of the budget is nearly used up. Said once for each limit and raise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BudgetWarned {
+    pub limit: Limit,
+    /// US dollars, tokens or calls.
+    pub used: f64,
+    /// The limit.
+    pub of: f64,
+    /// The same in words.
     pub message: String,
 }
 

@@ -129,6 +129,7 @@ words! {
     "mission.completed" MissionCompleted(control::MissionCompleted) by Control, Bare;
     "mission.failed" MissionFailed(control::MissionFailed) by Control, Bare;
     "mission.aborted" MissionAborted(control::MissionAborted) by Control, Bare;
+    "budget.warned" BudgetWarned(control::BudgetWarned) by Control, Bare;
     "budget.reached" BudgetReached(control::BudgetReached) by Control, Bare;
     "timer.set" TimerSet(control::TimerSet) by Control | Agent, Bare;
     "timer.cleared" TimerCleared(control::TimerCleared) by Control | Agent, Bare;

@@ -3,11 +3,13 @@
 use crate::{
     fault::Fault,
     plan::Plan,
+    user::BudgetRaised,
     value::{Value, is_safe_path},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::fmt;
 
 /// The CloudEvents type of a submitted goal.
 pub const TYPE: &str = "io.stage7.goal.submitted.v1";
@@ -63,6 +65,40 @@ pub struct Budget {
     pub max_steps: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_seconds: Option<f64>,
+}
+
+impl Budget {
+    /// A limit goes up, or appears; it never goes down.
+    pub fn raise(&mut self, to: &BudgetRaised) {
+        fn up<T: PartialOrd>(limit: &mut Option<T>, to: Option<T>) {
+            if let Some(to) = to.filter(|to| limit.as_ref().is_none_or(|limit| to > limit)) {
+                *limit = Some(to);
+            }
+        }
+        up(&mut self.max_cost_usd, to.max_cost_usd);
+        up(&mut self.max_tokens, to.max_tokens);
+        up(&mut self.max_calls, to.max_calls);
+    }
+}
+
+/// A limit of what model calls may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    MaxCostUsd,
+    MaxTokens,
+    MaxCalls,
+}
+
+impl fmt::Display for Limit {
+    /// As the budget has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MaxCostUsd => "max_cost_usd",
+            Self::MaxTokens => "max_tokens",
+            Self::MaxCalls => "max_calls",
+        })
+    }
 }
 
 /// A file given with a goal.

@@ -26,6 +26,9 @@ pub struct Limits {
     pub events: u64,
     /// How often faults go back to the planner before the mission fails.
     pub replans: u32,
+    /// Percent of a limit of the budget at which the person is told; never where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warn_at: Option<u32>,
     /// Does the reflector judge the result before the mission completes?
     pub reflect: bool,
 }
@@ -42,6 +45,7 @@ impl Default for Limits {
             steps: 10_000,
             events: 100_000,
             replans: 3,
+            warn_at: Some(80),
             reflect: false,
         }
     }

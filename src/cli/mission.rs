@@ -54,6 +54,12 @@ pub enum Mission {
         #[arg(allow_hyphen_values = true)]
         answer: String,
     },
+    /// Raise limits of the mission's budget, or set some; one that waits for that goes on.
+    Raise {
+        id: String,
+        #[command(flatten)]
+        limits: super::Limits,
+    },
     /// Say something to the mission.
     Say {
         id: String,

@@ -13,7 +13,7 @@ use crate::{
 use schemas::{Value, agent::AnswerType};
 use serde_json::json;
 use std::{io::BufRead, time::Duration};
-use streams::overview::{Question, Status};
+use streams::overview::{Overview, Question, Status};
 use tokio::{sync::mpsc, time::Instant};
 
 /// An abort is waited for so long before the program goes.
@@ -90,7 +90,7 @@ impl Following<'_> {
                 return Ok(End::Waiting);
             }
             if self.interactive {
-                person.ask(open_questions(now).next(), progress);
+                person.ask(now, progress);
             }
         }
     }
@@ -119,7 +119,11 @@ impl Following<'_> {
             End::Waiting => {
                 let waiting = open_questions(&follower.overview);
                 let how = waiting.map(|question| {
-                    format!("\n  {}\n    stage7 mission answer {id} --question {} ANSWER", asked(question), question.id)
+                    format!(
+                        "\n  {}\n    stage7 mission answer {id} --question {} ANSWER",
+                        asked(&follower.overview, question),
+                        question.id
+                    )
                 });
                 Err(Error::waiting(format!(
                     "mission {id} waits for a person; {first}answer with:{}\nand watch it with: stage7 mission watch {id}",
@@ -154,7 +158,8 @@ impl Person {
     }
 
     /// Shows the question that is open now, once.
-    fn ask(&mut self, open: Option<&Question>, progress: &mut Progress) {
+    fn ask(&mut self, now: &Overview, progress: &mut Progress) {
+        let open = open_questions(now).next();
         let current = self.question.as_ref().map(|question| question.id);
         if open.map(|question| question.id) == current {
             return;
@@ -163,7 +168,7 @@ impl Person {
         self.form = open.and_then(|question| Form::new(question.schema.as_ref()?));
         progress.hold(open.is_some());
         if let Some(question) = open {
-            let said = if self.form.is_some() { clean(&question.text) } else { asked(question) };
+            let said = if self.form.is_some() { clean(&question.text) } else { asked(now, question) };
             progress.note(&format!("{said}\n{}", self.prompt()));
             self.lines.get_or_insert_with(read_lines);
         }

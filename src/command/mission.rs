@@ -9,7 +9,7 @@ use super::{
     follow::{End, Following, typed},
 };
 use crate::{
-    cli::Mission,
+    cli::{Limits, Mission},
     client::{self, Client},
     config::Config,
     exit::{Code, Error},
@@ -17,7 +17,7 @@ use crate::{
     mission::{Follower, folded, resolve},
     progress::{Progress, clean, open_questions, out, say},
 };
-use schemas::{MissionId, Value, agent::AnswerType};
+use schemas::{MissionId, Value, agent::AnswerType, user::BudgetRaised};
 use serde_json::json;
 use std::{
     fs,
@@ -76,6 +76,7 @@ pub async fn run(config: &Config, asked: Mission, json: bool) -> Result<Code, Er
             let data = json!({"question": question.id, "answer": typed(question.kind, &answer)});
             tell(client, &mission.to_string(), "question.answered", data, json).await
         }
+        Mission::Raise { id, limits } => raise(client, &id, &limits, json).await,
         Mission::Export { id } => export::run(client, resolve(client, &id).await?).await,
         Mission::Import { file } => import::run(client, &file, json).await,
         Mission::Archive { id } => archive(client, resolve(client, &id).await?, json).await,
@@ -106,6 +107,23 @@ async fn tell(client: &Client, id: &str, kind: &str, data: Value, json: bool) ->
         false => out!("{kind} is said to mission {mission}"),
     }
     Ok(Code::Completed)
+}
+
+/// New limits, of which one at the least is more than it was.
+async fn raise(client: &Client, id: &str, to: &Limits, json: bool) -> Result<Code, Error> {
+    let mission = resolve(client, id).await?;
+    let budget = overview(&state(client, mission).await?)?.budget;
+    let raised = BudgetRaised { max_cost_usd: to.max_cost, max_tokens: to.max_tokens, max_calls: to.max_calls };
+    if raised == BudgetRaised::default() {
+        return Err(Error::usage("say the new limits: --max-cost USD, --max-tokens N, --max-calls N"));
+    }
+    let mut more = budget.clone();
+    more.raise(&raised);
+    if more == budget {
+        return Err(Error::usage(format!("that is no more than now: {}", show::limits(&budget))));
+    }
+    let data = serde_json::to_value(&raised).map_err(|error| Error::failed(error.to_string()))?;
+    tell(client, &mission.to_string(), "budget.raised", data, json).await
 }
 
 /// The question that is meant: the one that is named, by a beginning of its id, or the only open one.

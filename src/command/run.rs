@@ -105,12 +105,17 @@ fn goal(asked: &cli::Run) -> Result<Goal, Error> {
         goal: asked.goal.clone().or_else(planned).unwrap_or_default(),
         name: asked.name.clone(),
         optimize: asked.optimize.map(optimize),
-        budget: Budget { max_cost_usd: asked.max_cost, ..Budget::default() },
+        budget: budget(&asked.limits),
         model: asked.model.clone(),
         plan,
         ..Goal::default()
     };
     checked(&goal)
+}
+
+fn budget(limits: &cli::Limits) -> Budget {
+    let cli::Limits { max_cost, max_tokens, max_calls } = *limits;
+    Budget { max_cost_usd: max_cost, max_tokens, max_calls, ..Budget::default() }
 }
 
 /// # Errors
@@ -169,14 +174,15 @@ mod tests {
 
     #[test]
     fn flags_become_fields_of_the_goal() {
-        let goal =
-            goal(&asked(&[" count ", "--model", "offline", "--optimize", "cost", "--max-cost", "0.5", "--name", "n"]))
-                .unwrap();
+        let limits = ["--max-cost", "0.5", "--max-tokens", "9000", "--max-calls", "7"];
+        let others = [" count ", "--model", "offline", "--optimize", "cost", "--name", "n"];
+        let goal = goal(&asked(&[&others[..], &limits].concat())).unwrap();
         assert_eq!(
             (goal.goal.as_str(), goal.model.as_deref(), goal.name.as_deref()),
             ("count", Some("offline"), Some("n"))
         );
         assert_eq!((goal.optimize, goal.budget.max_cost_usd), (Some(goal::Optimize::Cost), Some(0.5)));
+        assert_eq!((goal.budget.max_tokens, goal.budget.max_calls), (Some(9000), Some(7)));
     }
 
     #[test]

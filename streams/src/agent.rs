@@ -6,7 +6,6 @@
 
 mod answer;
 mod attempt;
-pub mod budget;
 pub mod folder;
 mod mission;
 pub mod plan;
@@ -15,15 +14,14 @@ mod said;
 pub mod talk;
 pub mod task;
 
-pub use budget::{Budget, Room};
 pub use folder::Folder;
 pub use mission::Mission;
 pub use plan::Plans;
 pub use said::{FILE_OPS, may_write};
 pub use talk::Talk;
-pub use task::{Back, Cause, Question, Round, Stage, Task};
+pub use task::{Back, Cause, Question, Round, Stage, Task, Tight};
 
-use crate::decide::About;
+use crate::{budget::Budget, decide::About};
 use request::Request;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
 use schemas::{Event, EventId, Time, Writer, catalogue::Role, fact::Tail};
@@ -44,12 +42,15 @@ pub struct State {
     plans: Plans,
     folder: Folder,
     budget: Budget,
+    shortage: Shortage,
     /// Step → its latest attempt.
     tasks: HashTrieMapSync<String, Arc<Task>>,
     /// Attempts for which something came back, in plan order.
     finish: RedBlackTreeSetSync<(u32, String)>,
     /// Attempts that are to start something, in plan order.
     start: RedBlackTreeSetSync<(u32, String)>,
+    /// Attempts of both whose call did not fit what was reserved for it.
+    tight: RedBlackTreeSetSync<(u32, String)>,
     /// What is asked for and not answered.
     requests: HashTrieMapSync<EventId, Request>,
     /// Runs that may write and whose attempt has not ended with what they wrote.
@@ -70,6 +71,17 @@ struct Pause {
     halted: bool,
     /// How often it was said.
     halts: u32,
+}
+
+/// What the agents have said about a budget that does not suffice.
+#[derive(Debug, Clone, Default)]
+struct Shortage {
+    /// The attempt for which it was told, until the budget is raised.
+    told: Option<(String, u32)>,
+    /// How often it was told.
+    times: u32,
+    /// Where the last raise is in the log: what was said without knowing it counts no more.
+    raised: u64,
 }
 
 impl State {
@@ -124,6 +136,18 @@ impl State {
     }
     pub fn budget(&self) -> &Budget {
         &self.budget
+    }
+    /// Is it told that the budget does not suffice? Until it is raised no call starts.
+    pub fn is_short(&self) -> bool {
+        self.shortage.told.is_some()
+    }
+    /// Is a call to be made that did not fit what was reserved for it?
+    pub fn is_tight(&self) -> bool {
+        !self.tight.is_empty()
+    }
+    /// How often it was told that the budget does not suffice.
+    pub fn shortages(&self) -> u32 {
+        self.shortage.times
     }
     /// What the person said since the mission began, in order.
     pub fn messages(&self) -> impl Iterator<Item = &str> {

@@ -10,7 +10,7 @@ pub mod step;
 
 pub use step::{Step, StepStatus};
 
-use crate::decide::About;
+use crate::{budget::Budget, decide::About};
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use schemas::{
     Class, EventId, Fault, Time, Value, Writer,
@@ -65,14 +65,6 @@ pub struct Agent {
     pub running: u32,
 }
 
-/// What model calls took.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Spent {
-    pub calls: u64,
-    pub tokens: u64,
-    pub cost_usd: f64,
-}
-
 /// One mission.
 #[derive(Debug, Clone, Default)]
 pub struct State {
@@ -97,7 +89,9 @@ pub struct State {
     pub open: u32,
     /// Steps that were given up.
     pub failed: RedBlackTreeMapSync<String, Trouble>,
-    pub spent: Spent,
+    pub budget: Budget,
+    /// The last answer of a model, or raise of the budget.
+    pub spent: Option<EventId>,
     /// What the planner answered in place of steps.
     pub answer: Option<Value>,
 
@@ -142,6 +136,8 @@ pub struct State {
 
     /// A call did not fit the budget: the step, the words, the event.
     pub short: Option<(String, String, EventId)>,
+    /// Where the last raise is in the log: what was short without knowing it is tried again.
+    pub(crate) raised: u64,
     /// `budget.reached` is said, its question not yet.
     pub reached: Option<(String, String, EventId)>,
     /// The question about the budget.

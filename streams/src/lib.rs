@@ -4,6 +4,7 @@
 //! Pure: no clock, no randomness, no environment, no network.
 
 pub mod archive;
+pub mod budget;
 pub mod decide;
 pub mod record;
 pub mod registry;

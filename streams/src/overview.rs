@@ -51,6 +51,8 @@ pub struct Overview {
     /// The model asked for by name.
     pub model: Option<String>,
     pub budget: Budget,
+    /// What was said of the budget while it was nearly used up.
+    pub warnings: List<Warning>,
     pub cost: Cost,
     /// Calls of models, in the order in which they were asked for.
     pub calls: List<Call>,
@@ -85,6 +87,8 @@ struct Index {
     deliverables: HashMap<String, usize>,
     /// What runs gave whose step is not completed.
     runs: HashMap<EventId, Arc<PluginCompleted>>,
+    /// Where the last raise of the budget is in the log.
+    raised: u64,
     /// Timer → the question that ends with it.
     expiries: HashMap<EventId, EventId>,
 }
@@ -157,6 +161,13 @@ pub struct Message {
     pub who: String,
     pub text: String,
     pub step: Option<String>,
+    pub at: Time,
+}
+
+/// Something that the person is to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    pub text: String,
     pub at: Time,
 }
 
@@ -246,7 +257,7 @@ impl Overview {
             }),
             Fact::QuestionAnswered(said) => self.answered(said, event.time),
             Fact::QuestionDismissed(said) => self.close_question(said.question, question::Status::Dismissed),
-            Fact::BudgetRaised(raised) => self.raised(raised, event.time),
+            Fact::BudgetRaised(raised) => self.raised(raised, event),
             Fact::FileAdded(added) => {
                 self.files.insert(added.path.clone(), added.file.clone());
             }

@@ -13,6 +13,7 @@ mod answer;
 mod archive;
 mod bad;
 mod bench;
+mod budget;
 mod canary;
 mod case;
 mod cost;

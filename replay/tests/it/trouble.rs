@@ -1,5 +1,6 @@
 //! Drawn missions in drawn trouble: whatever goes wrong, they end as if nothing had.
 
+mod budget;
 mod case;
 mod dice;
 mod holds;
@@ -166,6 +167,69 @@ fn whatever_goes_wrong_missions_end_as_if_nothing_had() {
     }
     assert!(faults > cases, "trouble is rare");
     assert!(completed > cases / 2 && failed > cases / 50, "missions are all alike");
+}
+
+/// So many missions with a budget, each without trouble and in two troubles.
+const BUDGETS: u64 = 700;
+
+/// Tries one mission with a budget.
+fn budget_failure(case: &Case, dice: &mut Dice, count: &Count) -> Option<(Case, String)> {
+    let wanted = match world::run(&case.calm(), Rules::default()) {
+        Ok(wanted) => wanted,
+        Err(why) => return Some((case.calm(), format!("without any trouble: {why}"))),
+    };
+    count.note(&wanted);
+    (0..2).find_map(|_| {
+        let case = case.clone().troubled(dice);
+        match world::try_with(&case, &wanted, Rules::default()) {
+            Ok(outcome) => {
+                count.note(&outcome);
+                None
+            }
+            Err(why) => Some((case, why)),
+        }
+    })
+}
+
+fn assert_within_budgets(missions: u64, draw: impl Fn(&mut Dice) -> Case) {
+    let (seed, count, begun) = (seed(), Count::default(), Instant::now());
+    let failure = (0..missions).find_map(|n| {
+        let mut dice = Dice::new(seed, n);
+        let case = draw(&mut dice);
+        budget_failure(&case, &mut dice, &count)
+    });
+    if let Some((case, why)) = failure {
+        let (case, why) = shrunk(case, why, Rules::default(), 200);
+        panic!("{why}\nSTAGE7_SEED={seed}:\n{}", serde_json::to_string_pretty(&case).unwrap());
+    }
+    let [cases, completed, faults] = [&count.cases, &count.completed, &count.faults].map(|n| n.load(Ordering::Relaxed));
+    print(&format!(
+        "{cases} cases of budgets from STAGE7_SEED={seed} in {:.1} s, {faults} faults",
+        begun.elapsed().as_secs_f64()
+    ));
+    assert_eq!(completed, cases, "raised as often as it asks, a mission completes");
+}
+
+#[test]
+fn no_budget_is_overspent_by_more_than_a_call_in_flight_of_each_agent() {
+    assert_within_budgets(BUDGETS, budget::draw);
+}
+
+#[test]
+fn a_hundred_agents_at_once_keep_a_small_budget() {
+    assert_within_budgets(3, |dice| budget::of_agents(dice, budget::AGENTS));
+}
+
+#[test]
+fn agents_that_reserve_nothing_are_found_out() {
+    let seed = seed();
+    let found = (0..50).find_map(|n| {
+        let case = Case { words: Vec::new(), ..budget::draw(&mut Dice::new(seed, n)) };
+        world::run_with::<budget::Careless>(&case.calm(), Rules::default()).err()
+    });
+    let why = found.unwrap_or_else(|| panic!("nothing is found, STAGE7_SEED={seed}"));
+    let kinds = ["overspent", "are used and reserved", "calls in flight"];
+    assert!(kinds.iter().any(|kind| why.contains(kind)), "{why}, STAGE7_SEED={seed}");
 }
 
 /// With a rule switched off, something must be found.

@@ -1,7 +1,7 @@
 //! A mission, and rows of missions, as text.
 
 use crate::progress::{asked, clean, grouped, open_questions, out, usd};
-use schemas::Value;
+use schemas::{Value, goal::Budget};
 use std::collections::HashMap;
 use streams::overview::{Cost, Input, Overview};
 
@@ -41,6 +41,12 @@ pub fn print(now: &Overview) {
         let cached = if cached > 0 { format!(" ({cached} from the cache)") } else { String::new() };
         out!("cost     {}{cached}", spent(&now.cost, now.calls.len()));
     }
+    if now.budget != Budget::default() {
+        out!("budget   {}", limits(&now.budget));
+    }
+    for warning in &now.warnings {
+        out!("warning  {}", clean(&warning.text));
+    }
     for (writer, why) in &now.stuck {
         out!("stuck    {writer}: {}", clean(why));
     }
@@ -77,7 +83,7 @@ pub fn print(now: &Overview) {
         out!(
             "question {}\n  {}\n  stage7 mission answer {id} --question {} ANSWER",
             question.id,
-            asked(question),
+            asked(now, question),
             question.id
         );
     }
@@ -98,6 +104,18 @@ fn spent(Cost { usd: cost, tokens, estimated }: &Cost, calls: usize) -> String {
         grouped(tokens.input),
         grouped(tokens.output)
     )
+}
+
+/// The limits of a budget.
+pub fn limits(budget: &Budget) -> String {
+    let all = [
+        budget.max_cost_usd.map(|usd| format!("${usd}")),
+        budget.max_tokens.map(|n| format!("{n} tokens")),
+        budget.max_calls.map(|n| format!("{n} model calls")),
+        budget.max_steps.map(|n| format!("{n} steps")),
+        budget.max_seconds.map(|n| format!("{n} s")),
+    ];
+    format!("at most {}", all.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 /// The word for a status, as its JSON has it.

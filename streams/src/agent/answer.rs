@@ -3,11 +3,12 @@
 use super::{
     Cause, Stage, State,
     request::{Kind, Request},
-    task::{Back, Outputs},
+    task::{Back, Outputs, Tight},
 };
 use schemas::{
     Class, Event, EventId, Fact,
-    brain::{LlmCompleted, Usage},
+    agent::Reserve,
+    brain::{LlmCompleted, LlmFailed},
     capability::PluginCompleted,
 };
 use std::sync::Arc;
@@ -15,16 +16,23 @@ use std::sync::Arc;
 impl State {
     pub(super) fn evolve_answer(&mut self, event: &Event) {
         let Some(id) = event.request().filter(|_| event.tail.is_for(schemas::Writer::Agent)) else { return };
-        let Some(request) = self.requests.get(&id).cloned() else { return };
         let cause = Cause::of(event);
+        // What a call took counts, whoever still waits for its answer.
+        let reserved = match &event.fact {
+            Fact::LlmCompleted(said) => self.budget.completed(id, said),
+            Fact::LlmFailed(said) => self.budget.failed(id, said),
+            _ => None,
+        };
+        if reserved.is_some() {
+            self.freed = Some(cause);
+        }
+        let Some(request) = self.requests.get(&id).cloned() else { return };
         match (&event.fact, request.kind) {
             (Fact::LlmCompleted(said), Kind::Call { repair }) => {
-                self.settle(id, true, said.usage, said.cost_usd, cause);
                 self.called(id, &request, repair, Ok(said), cause);
             }
             (Fact::LlmFailed(said), Kind::Call { repair }) => {
-                self.settle(id, said.class != Class::NotStarted, said.usage, said.cost_usd, cause);
-                self.called(id, &request, repair, Err((said.class, &said.message)), cause);
+                self.called(id, &request, repair, Err((said, reserved.unwrap_or_default())), cause);
             }
             (Fact::PluginCompleted(said), Kind::Run) => self.ran(id, &request, Ok(said), cause),
             (Fact::PluginFailed(said), Kind::Run) => self.ran(id, &request, Err((said.class, &said.message)), cause),
@@ -33,26 +41,30 @@ impl State {
         }
     }
 
-    fn settle(&mut self, call: EventId, started: bool, usage: Usage, cost_usd: f64, cause: Cause) {
-        self.requests.remove_mut(&call);
-        self.budget.settle(started, usage.input.saturating_add(usage.output), cost_usd);
-        self.freed = Some(cause);
-    }
-
     fn called(
         &mut self,
         call: EventId,
         request: &Request,
         repair: bool,
-        result: Result<&LlmCompleted, (Class, &str)>,
+        result: Result<&LlmCompleted, (&LlmFailed, Reserve)>,
         cause: Cause,
     ) {
+        self.requests.remove_mut(&call);
         let Some(mut task) = self.open(&request.step, request.attempt).filter(|task| task.awaits(call)) else { return };
         let refused = |message: &Option<String>| Back::Failure {
             class: Class::InvalidInput,
             message: message.clone().unwrap_or_default(),
         };
+        let not_made = |class: Class| class == Class::NotStarted;
+        if result.as_ref().err().is_none_or(|(said, _)| !not_made(said.class)) {
+            task.tight = None;
+        }
         let back = match result {
+            // It is asked again, with more.
+            Err((said, had)) if said.did_not_fit() && had != Reserve::default() => {
+                task.tight = Some(Tight { had, why: said.message.clone() });
+                repair.then(|| refused(&task.refused))
+            }
             Ok(said) if repair => {
                 task.repaired = Some(Arc::new(said.answer.clone()));
                 None
@@ -62,12 +74,12 @@ impl State {
                 None
             }
             Ok(said) => Some(Back::Answer { call, answer: Arc::new(said.answer.clone()) }),
-            Err((Class::NotStarted, _)) if !repair => None,
-            Err((class, _)) if repair => {
-                task.beyond_repair = class != Class::NotStarted;
+            Err((said, _)) if repair => {
+                task.beyond_repair = !not_made(said.class);
                 Some(refused(&task.refused))
             }
-            Err((class, message)) => Some(Back::Failure { class, message: message.into() }),
+            Err((said, _)) if not_made(said.class) => None,
+            Err((said, _)) => Some(Back::Failure { class: said.class, message: said.message.clone() }),
         };
         task.stage = back.map_or(Stage::Open, Stage::Back);
         task.cause = cause;

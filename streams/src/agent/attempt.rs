@@ -10,6 +10,10 @@ impl State {
         let key = (task.order, task.step.clone());
         self.finish.remove_mut(&key);
         self.start.remove_mut(&key);
+        self.tight.remove_mut(&key);
+        if task.tight.is_some() && matches!(task.stage, Stage::Open | Stage::Back(_)) {
+            self.tight.insert_mut(key.clone());
+        }
         match task.stage {
             Stage::Open => self.start.insert_mut(key),
             Stage::Back(_) => self.finish.insert_mut(key),
@@ -36,8 +40,8 @@ impl State {
         task.rounds = Vec::new();
         task.talk = Talk::default();
         task.repaired = None;
-        if self.budget.told() == Some((&task.step, task.attempt)) {
-            self.budget.short = None;
+        if self.shortage.told.as_ref().is_some_and(|(step, attempt)| (step, *attempt) == (&task.step, task.attempt)) {
+            self.shortage.told = None;
         }
         self.put(task);
     }

@@ -1,6 +1,7 @@
 //! What control and the person say about the mission.
 
-use super::{Budget, Cause, Stage, State, Task, task};
+use super::{Cause, Stage, State, Task, task};
+use crate::budget::Budget;
 use schemas::{
     Event, Fact,
     catalogue::Catalogue,
@@ -60,7 +61,7 @@ impl State {
             Fact::MissionResumed(resumed) if resumed.from == Standstill::Paused => self.resume(cause),
             Fact::MissionRetried(retried) => {
                 self.ended = false;
-                self.budget.short = None;
+                self.shortage.told = None;
                 self.resume(cause);
                 for step in &retried.steps {
                     self.close(step, None, cause);
@@ -79,6 +80,7 @@ impl State {
             Fact::MessageSaid(said) => self.messages.push_back_mut(said.text.clone()),
             Fact::BudgetRaised(raised) => {
                 self.budget.raise(raised);
+                (self.shortage.told, self.shortage.raised) = (None, event.seq);
                 self.freed = Some(cause);
             }
             Fact::FileAdded(added) => self.folder.put(&added.path, &added.file),

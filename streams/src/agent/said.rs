@@ -7,7 +7,7 @@ use super::{
 };
 use schemas::{
     Event, EventId, Fact, Fault,
-    agent::{self, QuestionAsked, StepCompleted},
+    agent::{self, BudgetShort, QuestionAsked, StepCompleted},
     control::{Purpose, TimerSet},
 };
 use std::sync::Arc;
@@ -21,6 +21,8 @@ impl State {
                 self.pause.halts += 1;
             }
             Fact::LlmRequested(said) => {
+                // It is answered even when its attempt was taken away before.
+                self.budget.reserve(event.id, &said.agent, &said.reserve);
                 let repair = said.purpose == agent::Purpose::Repair;
                 self.request(event.id, &said.step, said.attempt, Kind::Call { repair }, &said.tools);
             }
@@ -52,10 +54,7 @@ impl State {
                     self.close(&said.step, Some(said.attempt), cause);
                 }
             }
-            Fact::BudgetShort(said) if self.budget.short.is_none() && self.open(&said.step, said.attempt).is_some() => {
-                self.budget.short = Some((said.step.clone(), said.attempt));
-                self.budget.shorts += 1;
-            }
+            Fact::BudgetShort(said) => self.short(event, said),
             Fact::TimerSet(said) => self.timer_set(event.id, said, cause),
             Fact::TimerCleared(said) => {
                 self.needless.remove_mut(&said.timer);
@@ -73,7 +72,6 @@ impl State {
             Kind::Call { repair } => {
                 task.calls += 1;
                 task.talk.offered = tools.to_vec();
-                self.budget.begin();
                 if let (true, Stage::Back(Back::Failure { message, .. })) = (repair, &task.stage) {
                     task.refused = Some(message.clone());
                 }
@@ -84,6 +82,16 @@ impl State {
         self.put(task);
         self.requests.insert_mut(id, Request { step: step.into(), attempt, kind });
         true
+    }
+
+    fn short(&mut self, event: &Event, said: &BudgetShort) {
+        if self.shortage.told.is_some() || self.open(&said.step, said.attempt).is_none() {
+            return;
+        }
+        self.shortage.times += 1;
+        if event.basis.is_none_or(|basis| basis >= self.shortage.raised) {
+            self.shortage.told = Some((said.step.clone(), said.attempt));
+        }
     }
 
     fn asked(&mut self, id: EventId, said: &QuestionAsked, cause: Cause) {

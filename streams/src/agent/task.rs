@@ -3,7 +3,7 @@
 use super::Talk;
 use schemas::{
     Class, Event, EventId, Fault, Time, Value,
-    agent::AnswerType,
+    agent::{AnswerType, Reserve},
     form,
     value::{Ref, Values, is_safe_path},
 };
@@ -52,6 +52,8 @@ pub struct Task {
     pub repaired: Option<Arc<Value>>,
     /// The model could not repair the inputs.
     pub beyond_repair: bool,
+    /// Its last call did not fit what was reserved for it.
+    pub tight: Option<Tight>,
     /// The question it waits for.
     pub question: Option<Arc<Question>>,
     /// Why it ended without a result.
@@ -110,6 +112,15 @@ impl Outputs {
     }
 }
 
+/// A call that was not made, for want of money or tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tight {
+    /// What did not suffice.
+    pub had: Reserve,
+    /// In the brain's words.
+    pub why: String,
+}
+
 /// A plan that control rejected, and why.
 #[derive(Debug, Clone)]
 pub struct Round {
@@ -149,6 +160,7 @@ impl Task {
             refused: None,
             repaired: None,
             beyond_repair: false,
+            tight: None,
             question: None,
             fault: None,
         }

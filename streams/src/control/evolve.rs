@@ -4,7 +4,6 @@ use super::{Proposal, State, Status, StepStatus, Trouble};
 use crate::decide::About;
 use schemas::{
     Class, Event, Fact, Writer,
-    brain::Usage,
     control::{PlanAccepted, Purpose},
     plan::PLAN_STEP,
 };
@@ -72,19 +71,23 @@ impl State {
             Fact::QuestionAsked(said) => self.question_asked(said, event),
             Fact::QuestionAnswered(said) => self.question_closed(said.question, Some(&said.answer), event.id),
             Fact::QuestionDismissed(said) => self.question_closed(said.question, None, event.id),
-            Fact::BudgetShort(said) => self.budget_short(said, event.id),
+            Fact::BudgetShort(said) => self.budget_short(said, event),
+            Fact::BudgetWarned(said) => self.budget.warned(said),
             Fact::BudgetReached(_) => self.reached = self.short.take().or(self.reached.take()),
-            Fact::BudgetRaised(_) => self.budget_raised(event.id),
-            Fact::LlmCompleted(said) => self.spend(said.usage, said.cost_usd),
-            Fact::LlmFailed(said) => self.spend(said.usage, said.cost_usd),
+            Fact::BudgetRaised(said) => self.budget_raised(said, event),
+            Fact::LlmCompleted(_) | Fact::LlmFailed(_) => self.spend(event),
             _ => self.live(event),
         }
     }
 
-    fn spend(&mut self, usage: Usage, cost_usd: f64) {
-        self.spent.calls += 1;
-        self.spent.tokens = self.spent.tokens.saturating_add(usage.input).saturating_add(usage.output);
-        self.spent.cost_usd += cost_usd;
+    fn spend(&mut self, event: &Event) {
+        let Some(call) = event.request() else { return };
+        match &event.fact {
+            Fact::LlmCompleted(said) => self.budget.completed(call, said),
+            Fact::LlmFailed(said) => self.budget.failed(call, said),
+            _ => None,
+        };
+        self.spent = Some(event.id);
     }
 
     fn proposed(&mut self, said: &schemas::agent::PlanProposed, id: schemas::EventId) {

@@ -1,11 +1,13 @@
 //! The life of a mission: created, paused, waiting, ended; questions and budget.
 
 use super::{State, Status, StepStatus};
+use crate::budget::Budget;
 use schemas::{
     Event, EventId, Fact, Value, Writer,
     agent::{BudgetShort, QuestionAsked},
     control::{MissionCreated, Standstill},
     plan::PLAN_STEP,
+    user::BudgetRaised,
 };
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ impl State {
         }
         self.status = Status::Planning;
         self.created = Some(id);
+        self.budget = Budget::new(&created.budget);
         self.mission = Some(Arc::new(created.clone()));
         if created.plan.is_none() {
             self.add_planning(PLAN_STEP, id);
@@ -107,6 +110,10 @@ impl State {
     pub(super) fn question_asked(&mut self, said: &QuestionAsked, event: &Event) {
         if event.writer == Writer::Control {
             self.reached = None;
+            // Raised while it was being asked.
+            if event.basis.is_some_and(|basis| basis < self.raised) {
+                return;
+            }
             self.budget_question = Some(event.id);
             self.questions.insert_mut(event.id, said.step.clone());
             self.asked = Some(event.id);
@@ -162,18 +169,21 @@ impl State {
         self.freed = Some(id);
     }
 
-    pub(super) fn budget_short(&mut self, said: &BudgetShort, id: EventId) {
-        if !self.step(&said.step).is_some_and(|step| step.is_at(said.attempt)) {
+    pub(super) fn budget_short(&mut self, said: &BudgetShort, event: &Event) {
+        let is_late = event.basis.is_some_and(|basis| basis < self.raised);
+        if is_late || !self.step(&said.step).is_some_and(|step| step.is_at(said.attempt)) {
             return;
         }
         self.wait(&said.step);
         if self.budget_question.is_none() && self.short.is_none() && self.reached.is_none() {
             self.shorts += 1;
-            self.short = Some((said.step.clone(), said.message.clone(), id));
+            self.short = Some((said.step.clone(), said.message.clone(), event.id));
         }
     }
 
-    pub(super) fn budget_raised(&mut self, id: EventId) {
+    pub(super) fn budget_raised(&mut self, said: &BudgetRaised, event: &Event) {
+        self.budget.raise(said);
+        (self.spent, self.raised) = (Some(event.id), event.seq);
         (self.short, self.reached) = (None, None);
         if let Some(question) = self.budget_question.take() {
             self.questions.remove_mut(&question);
@@ -187,6 +197,6 @@ impl State {
         for step in waiting {
             self.go_on(&step);
         }
-        self.freed = Some(id);
+        self.freed = Some(event.id);
     }
 }

@@ -1,6 +1,6 @@
 //! The mission's life, as control tells it.
 
-use super::{Activity, Agent, Overview, Rejection, Status, Step, question, step};
+use super::{Activity, Agent, Overview, Rejection, Status, Step, Warning, question, step};
 use schemas::{
     Event, Fact, Time,
     control::{MissionCreated, MissionFailed, Standstill, StepFailed},
@@ -32,6 +32,7 @@ impl Overview {
             Fact::StepCancelled(said) => self.faulted(&said.step, said.attempt, said.class, &said.reason, at),
             Fact::StepFailed(said) => self.failed(said, at),
             Fact::QuestionAsked(said) => self.asked(event, said),
+            Fact::BudgetWarned(said) => self.warnings.push(Warning { text: said.message.clone(), at }),
             Fact::TimerSet(said) => self.timer_set(event.id, said),
             Fact::MissionRetried(said) if self.status == Status::Failed => self.reopened(&said.steps),
             _ if self.status.has_ended() => {}

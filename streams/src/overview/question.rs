@@ -77,6 +77,11 @@ impl Overview {
             asked: event.time,
             answered: None,
         });
+        // The budget was raised while control was asking about it.
+        if said.agent.is_none() && event.basis.is_some_and(|basis| basis < self.index.raised) {
+            self.close_question(event.id, Status::Answered);
+            return;
+        }
         if let Some(i) = self.open_step(&said.step, said.attempt) {
             self.set(i, step::Status::Waiting);
         }
@@ -94,11 +99,10 @@ impl Overview {
     }
 
     /// What control asked about the budget is answered by raising it.
-    pub(super) fn raised(&mut self, raised: &BudgetRaised, at: Time) {
-        let budget = &mut self.budget;
-        budget.max_cost_usd = raised.max_cost_usd.or(budget.max_cost_usd);
-        budget.max_tokens = raised.max_tokens.or(budget.max_tokens);
-        budget.max_calls = raised.max_calls.or(budget.max_calls);
+    pub(super) fn raised(&mut self, raised: &BudgetRaised, event: &Event) {
+        let at = event.time;
+        self.index.raised = event.seq;
+        self.budget.raise(raised);
         let open =
             self.questions.iter_mut().filter(|question| question.agent.is_none() && question.status == Status::Open);
         let closed: Vec<EventId> = open

@@ -169,30 +169,35 @@ fn a_question_is_closed_once_and_its_step_goes_on() {
 
 #[test]
 fn what_control_asks_about_the_budget_is_answered_by_raising_it() {
+    let asked = || QuestionAsked {
+        step: "a".into(),
+        attempt: 1,
+        agent: None,
+        text: "Raise it?".into(),
+        answer: AnswerType::Choice,
+        choices: vec!["raise".into(), "stop".into()],
+        schema: None,
+        expires: None,
+    };
     let mut log = Log::planned(chain());
     log.assign("a", 1);
-    let question = log.say(
-        Writer::Control,
-        QuestionAsked {
-            step: "a".into(),
-            attempt: 1,
-            agent: None,
-            text: "Raise it?".into(),
-            answer: AnswerType::Choice,
-            choices: vec!["raise".into(), "stop".into()],
-            schema: None,
-            expires: None,
-        },
-    );
+    let question = log.say(Writer::Control, asked());
     log.say(Writer::User, QuestionAnswered { question, answer: json!("raise") });
     assert_eq!(
         (log.overview.questions[0].status, log.statuses()[0].1),
         (Asked::Open, S::Waiting),
         "by how much is not said"
     );
+    let basis = log.events.len() as u64;
     log.say(Writer::User, BudgetRaised { max_calls: Some(5), ..Default::default() });
     assert_eq!((log.overview.questions[0].status, log.statuses()[0].1), (Asked::Answered, S::Running));
     assert_eq!(log.overview.budget.max_calls, Some(5));
+    log.say(Writer::User, BudgetRaised { max_calls: Some(4), ..Default::default() });
+    assert_eq!(log.overview.budget.max_calls, Some(5), "a limit never goes down");
+    // Asked while it was raised.
+    log.basis = Some(basis);
+    log.say(Writer::Control, asked());
+    assert_eq!((log.overview.questions[1].status, log.statuses()[0].1), (Asked::Answered, S::Running));
 }
 
 #[test]

@@ -84,8 +84,12 @@ impl Desk<'_> {
     fn finish(&self, task: &Task) -> Option<Due> {
         let Stage::Back(back) = &task.stage else { return None };
         match back {
-            Back::Failure { class: Class::InvalidInput, .. } if run::is_repairable(self, task) => {
-                if self.state.paused().is_some() { None } else { run::repair(self, task) }
+            Back::Failure { .. } if self.is_repairable(task) => {
+                if self.state.paused().is_some() {
+                    None
+                } else {
+                    run::repair(self, task)
+                }
             }
             Back::Failure { class, message } => Some(faulted(task, *class, message)),
             Back::Outputs(run) => Some(complete::ran(self, task, run)),
@@ -116,6 +120,18 @@ impl Desk<'_> {
             (Some(Runner::Agent), verb) => Manner::None(format!("`{verb}` is not done by the agents of this version")),
             (None, verb) => Manner::None(format!("no installed verb is called `{verb}`")),
         }
+    }
+
+    /// Attempts that are to ask a model now, those included that the budget holds back.
+    fn callers(&self) -> impl Iterator<Item = &Task> {
+        let starts = |task: &&Task| matches!(self.manner(task), Manner::Accomplish | Manner::Write);
+        let repairs = |task: &&Task| self.is_repairable(task);
+        self.state.finishing().filter(repairs).chain(self.state.starting().filter(starts))
+    }
+
+    fn is_repairable(&self, task: &Task) -> bool {
+        let refused = matches!(&task.stage, Stage::Back(Back::Failure { class: Class::InvalidInput, .. }));
+        refused && run::is_repairable(self, task)
     }
 
     /// The step as planned; planning and recovery are in no plan.

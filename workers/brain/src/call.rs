@@ -129,6 +129,7 @@ impl<'a> Call<'a> {
             usage: Usage { output: EXPECTED, ..estimate(&self.prompt.messages(), "") },
             least: None,
             usd: self.asked.reserve.usd,
+            tokens: self.asked.reserve.tokens,
             optimize: self.asked.optimize,
             last,
         }

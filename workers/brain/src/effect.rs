@@ -116,8 +116,8 @@ impl Brain {
         if best.is_empty() {
             let reasons: Vec<_> =
                 routing.left_out.iter().map(|left| format!("{}: {}", left.model, left.reason)).collect();
-            // With more money, would there be one?
-            let (rich, _) = chosen(&call, &Need { usd: None, ..need }, &candidates);
+            // With more money or tokens, would there be one?
+            let (rich, _) = chosen(&call, &Need { usd: None, tokens: None, ..need }, &candidates);
             let class = if rich.ranked.is_empty() { Class::Permanent } else { Class::Budget };
             let message = format!("no model can answer this call: {}", reasons.join("; "));
             return Err((Fault { class, message }, Some(routing)));

@@ -18,6 +18,8 @@ pub struct Need {
     pub least: Option<u64>,
     /// US dollars that it may cost.
     pub usd: Option<f64>,
+    /// Tokens that it may take.
+    pub tokens: Option<u64>,
     pub optimize: Option<Optimize>,
     /// The model that answered last in this mission.
     pub last: Option<String>,
@@ -122,10 +124,13 @@ impl Need {
 /// Why it can't answer.
 fn unfit(need: &Need, Candidate { model, out, .. }: &Candidate) -> Option<String> {
     let missing = missing(need, model);
-    let tokens = need.least.unwrap_or(need.usage.input);
+    let (tokens, read) = (need.least.unwrap_or(need.usage.input), need.usage(model).input);
     match (model.context, model.cost(&need.usage(model)), need.usd) {
         _ if out.is_some() => out.clone(),
         _ if !missing.is_empty() && !model.is_unknown => Some(format!("does no {missing}")),
+        _ if need.tokens.is_some_and(|most| read > most) => {
+            Some(format!("the prompt has about {read} tokens, {} are left", need.tokens.unwrap_or_default()))
+        }
         (Some(context), _, _) if tokens > context => Some(format!("reads {context} tokens, these are about {tokens}")),
         (_, Some(cost), Some(usd)) if cost > usd => Some(format!("costs about ${cost:.4}, ${usd:.4} are left")),
         _ => None,
@@ -258,6 +263,8 @@ mod tests {
         assert_eq!(first(&routing), "riddle", "of an unknown context and price nothing is assumed");
         let reasons: Vec<_> = routing.left_out.iter().map(|left| left.reason.as_str()).collect();
         assert_eq!(reasons, ["reads 500 tokens, these are about 1000", "fails, until 12:00", "does no text"]);
+        let long = choose(&Need { tokens: Some(999), ..need(None) }, &table()[..1]);
+        assert_eq!(long.left_out[0].reason, "the prompt has about 1000 tokens, 999 are left");
         let dear = choose(&Need { usd: Some(0.001), ..need(None) }, &table()[..1]);
         assert_eq!(dear.left_out[0].reason, "costs about $0.0300, $0.0010 are left");
     }

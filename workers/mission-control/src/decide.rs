@@ -20,6 +20,7 @@ pub fn next(state: &State) -> Option<Due> {
             .or_else(|| life::pause(state))
             .or_else(|| judge::next(state))
             .or_else(|| step::next(state))
+            .or_else(|| life::warning(state))
             .or_else(|| life::budget(state))
             // Nothing begins, ends or waits while the mission stands still.
             .or_else(|| {

@@ -3,7 +3,7 @@
 //! Consumes: everything of a mission (consumer `mission-control`); goals (consumer `goals`). \
 //! Emits: `mission.*`, `plan.accepted`, `plan.rejected`, `agent.spawned`, `step.assigned`,
 //! `step.retried`, `step.cancelled`, `step.failed`, `question.asked` (its own: the budget),
-//! `budget.reached`, `timer.set`, `timer.cleared`. \
+//! `budget.warned`, `budget.reached`, `timer.set`, `timer.cleared`. \
 //! Decides: is a plan good, which step is next, who does it, what follows from a failure, when a
 //! mission stands still, goes on, ends. \
 //! Effects: none but the intake's: files of a goal and the catalogue into `ARTIFACTS`. \

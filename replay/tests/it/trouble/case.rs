@@ -1,7 +1,8 @@
 //! A case is data: a mission, what people say, and what goes wrong.
 
-use super::dice::Dice;
+use super::{budget::Call, dice::Dice};
 use nats::memory::{Fault, Kind, Op};
+use schemas::goal::Budget;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -13,6 +14,9 @@ pub struct Case {
     /// The model plans, and its first plans are no good; otherwise the goal brings the plan.
     pub planned: Option<u32>,
     pub words: Vec<Word>,
+    /// What calls may use; a person raises it when asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// A person retries the mission when it fails for the first time.
     pub retried: bool,
     /// Of every service.
@@ -27,6 +31,9 @@ pub struct Step {
     /// Steps before it, by index; the first one's output goes into it.
     pub needs: Vec<usize>,
     pub trouble: Option<Trouble>,
+    /// What its call takes; then the step has an agent of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Call>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -68,6 +75,8 @@ pub enum Say {
     /// And resumes a little later.
     Pause,
     Abort,
+    /// Raises the budget, asked or not.
+    Raise,
 }
 
 impl Verb {
@@ -106,6 +115,7 @@ impl Case {
             slots: [1, 2, 16][dice.below(3) as usize],
             planned: dice.one_in(4).then(|| dice.below(3)),
             words: Vec::new(),
+            budget: None,
             retried: dice.one_in(2),
             instances: 1 + dice.below(2),
             max_ack_pending: [2, 5, 1_000][dice.below(3) as usize],
@@ -224,7 +234,7 @@ impl Step {
             6..=8 if verb == Verb::Think => Some(Trouble::Tools(1 + dice.below(3))),
             _ => None,
         };
-        Self { verb, needs, trouble }
+        Self { verb, needs, trouble, call: None }
     }
 
     fn planned(&self, i: usize, all: &[Self]) -> Value {
@@ -244,6 +254,9 @@ impl Step {
         }
         if let Some(Trouble::Tools(_)) = self.trouble {
             planned["inputs"]["tools"] = json!({"value": ["WORK"]});
+        }
+        if let Some(call) = &self.call {
+            planned["role"] = json!(format!("role{}", call.agent));
         }
         if let Some(Trouble::Slow(_)) = self.trouble {
             // More attempts of a second each than the freezes of a case can use up.

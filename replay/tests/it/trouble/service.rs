@@ -4,7 +4,6 @@ use super::{
     case::{Case, Trouble},
     holds::{Ran, Runs},
 };
-use agents::Agents;
 use async_trait::async_trait;
 use mission_control::Control;
 use nats::{
@@ -16,7 +15,7 @@ use nats::{
 use schemas::{
     Class, Event, Fact, Value, Writer,
     agent::{LlmRequested, PluginRequested, Purpose, Speaker, ToolCall},
-    brain::{LlmCompleted, LlmFailed, Usage},
+    brain::{LlmCompleted, LlmFailed, Routing, Usage},
     capability::{PluginCompleted, PluginFailed},
 };
 use serde_json::json;
@@ -28,8 +27,8 @@ use tokio_util::sync::CancellationToken;
 const RESTART: Duration = Duration::from_millis(100);
 const VERSION: &str = "test0001";
 
-/// Starts every service of a case.
-pub fn start(log: &Memory, case: &Arc<Case>, rules: Rules, runs: &Arc<Runs>) {
+/// Starts every service of a case, with these agents.
+pub fn start<A: Decider>(log: &Memory, case: &Arc<Case>, rules: Rules, runs: &Arc<Runs>) {
     log.filter(Plugins::NAME, "stage7.mission.*.*.*.*.plugin.requested");
     log.filter(Models::NAME, "stage7.mission.*.*.*.*.llm.requested");
     for _ in 0..case.instances {
@@ -38,7 +37,7 @@ pub fn start(log: &Memory, case: &Arc<Case>, rules: Rules, runs: &Arc<Runs>) {
         let options = Options { rules, patience, ..Options::new(VERSION) };
         let (control, agent) = (options.clone(), options);
         tokio::spawn(lives(log.clone(), "control", move |log| decides::<Control>(log, control.clone())));
-        tokio::spawn(lives(log.clone(), "agent", move |log| decides::<Agents>(log, agent.clone())));
+        tokio::spawn(lives(log.clone(), "agent", move |log| decides::<A>(log, agent.clone())));
         let fake = Fake { case: Arc::clone(case), runs: Arc::clone(runs), rules };
         let (plugins, models) = (fake.clone(), fake);
         tokio::spawn(lives(log.clone(), "capability", move |log| performs(Plugins(plugins.hand(&log)), log)));
@@ -176,26 +175,32 @@ impl Effect for Models {
     const NOUN: &'static str = "llm";
 
     fn capacity(&self) -> usize {
-        4
+        if self.0.case.budget.is_some() { 128 } else { 4 }
     }
     fn rules(&self) -> Rules {
         self.0.rules
     }
     fn failed(&self, request: &Event, class: Class, message: String) -> Fact {
         let Fact::LlmRequested(asked) = &request.fact else { panic!("{request:?}") };
-        let (step, attempt) = (asked.step.clone(), asked.attempt);
-        LlmFailed { step, attempt, class, message, usage: Usage::default(), cost_usd: 0.0, ms: 0, routing: None }.into()
+        LlmFailed { message, ..failed(asked, class) }.into()
     }
     async fn perform(&self, request: &Event, context: &Context) -> Answer {
         let Fact::LlmRequested(asked) = &request.fact else { panic!("{request:?}") };
         let _running = self.0.ran.begins(request);
+        let step = self.0.case.step(&asked.step);
+        let call = step.and_then(|step| step.call.clone()).unwrap_or_default();
+        if !call.fits(&asked.reserve) {
+            return Fact::from(LlmFailed { routing: Some(Routing::default()), ..failed(asked, Class::Budget) }).into();
+        }
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(35)) => {}
+            () = tokio::time::sleep(Duration::from_millis(call.ms)) => {}
             () = context.stop.cancelled() => return self.failed(request, Class::NotStarted, "stopped".into()).into(),
         }
-        let trouble = self.0.case.step(&asked.step).and_then(|step| step.trouble);
+        let usage = Usage { input: call.tokens, output: 0, estimated: false };
+        let trouble = step.and_then(|step| step.trouble);
         if matches!(trouble, Some(Trouble::Transient(attempts)) if asked.attempt <= attempts) {
-            return self.failed(request, Class::Transient, "no".into()).into();
+            let cost_usd = call.usd;
+            return Fact::from(LlmFailed { usage, cost_usd, ..failed(asked, Class::Transient) }).into();
         }
         Fact::from(LlmCompleted {
             step: asked.step.clone(),
@@ -204,14 +209,19 @@ impl Effect for Models {
             model: "m".into(),
             answer: self.answer(asked),
             calls: self.calls(asked),
-            usage: Usage { input: 1, output: 1, estimated: false },
-            cost_usd: 0.01,
+            usage,
+            cost_usd: call.usd,
             ms: 1,
             cached: false,
             routing: None,
         })
         .into()
     }
+}
+
+fn failed(asked: &LlmRequested, class: Class) -> LlmFailed {
+    let (step, attempt, message) = (asked.step.clone(), asked.attempt, "no".into());
+    LlmFailed { step, attempt, class, message, usage: Usage::default(), cost_usd: 0.0, ms: 0, routing: None }
 }
 
 impl Models {

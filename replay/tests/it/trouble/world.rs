@@ -1,10 +1,12 @@
 //! A case run from its goal to its end: people and the timekeeper do what they are asked.
 
 use super::{
+    budget,
     case::{Case, Say},
     holds::{self, Outcome, Runs},
     service,
 };
+use agents::Agents;
 use nats::{
     decider::append_event,
     log::{Guard, Log},
@@ -27,7 +29,7 @@ use std::{
     sync::{Arc, LazyLock},
     time::Duration,
 };
-use streams::subject;
+use streams::{decide::Decider, subject};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -59,8 +61,13 @@ pub fn try_with(case: &Case, wanted: &Outcome, rules: Rules) -> Result<Outcome, 
 
 /// Runs a case to its end; time passes as fast as nothing happens.
 pub fn run(case: &Case, rules: Rules) -> Result<Outcome, String> {
+    run_with::<Agents>(case, rules)
+}
+
+/// The same, with these agents.
+pub fn run_with<A: Decider>(case: &Case, rules: Rules) -> Result<Outcome, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async { World::new(case, rules).run().await })
+    runtime.block_on(async { World::new::<A>(case, rules).run().await })
 }
 
 struct World {
@@ -72,6 +79,7 @@ struct World {
     /// What somebody will say at its time.
     later: Vec<(Instant, Event, String)>,
     words: usize,
+    raises: u32,
     retried: bool,
     ended: bool,
 }
@@ -101,17 +109,21 @@ static CATALOGUE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let role = Role { description: "x".into(), responsibilities: Vec::new(), prompt: "x".into(), verbs: Vec::new() };
     let catalogue = Catalogue {
         verbs: verbs.into_iter().map(|verb| (verb.name.clone(), verb)).collect(),
-        roles: [("executor".to_string(), role)].into(),
+        roles: (0..budget::AGENTS)
+            .map(|n| format!("role{n}"))
+            .chain(["executor".into()])
+            .map(|name| (name, role.clone()))
+            .collect(),
     };
     serde_json::to_vec(&catalogue).unwrap()
 });
 
 impl World {
-    fn new(case: &Case, rules: Rules) -> Self {
+    fn new<A: Decider>(case: &Case, rules: Rules) -> Self {
         let case = Arc::new(case.clone());
         let log = Memory::scripted(case.faults.clone(), case.max_ack_pending);
         let runs = Arc::new(Runs::new(&log, &case));
-        service::start(&log, &case, rules, &runs);
+        service::start::<A>(&log, &case, rules, &runs);
         Self {
             case,
             log,
@@ -120,6 +132,7 @@ impl World {
             begun: Instant::now(),
             later: Vec::new(),
             words: 0,
+            raises: 0,
             retried: false,
             ended: false,
         }
@@ -140,6 +153,7 @@ impl World {
             self.runs.wrong()?;
         }
         let history = History::read(&self.log, &Tenant::default(), MISSION).await.map_err(|e| e.to_string())?;
+        budget::holds(&self.case, &history)?;
         holds::log(&self.case, &history)?;
         Ok(Outcome { met: self.log.met(), ..Outcome::of(&self.case, &history) })
     }
@@ -162,7 +176,7 @@ impl World {
             context: None,
             files: Default::default(),
             optimize: None,
-            budget: Default::default(),
+            budget: self.case.budget.clone().unwrap_or_default(),
             autonomy: Default::default(),
             model: None,
             plan: self.case.planned.is_none().then(|| serde_json::from_value(self.case.plan()).unwrap()),
@@ -185,6 +199,7 @@ impl World {
                     let answered = user::QuestionAnswered { question: event.id, answer: "yes".into() };
                     self.user(Duration::from_millis(20), answered.into(), &event.id.to_string());
                 }
+                Fact::QuestionAsked(_) => self.raise(Duration::from_millis(200)),
                 Fact::TimerSet(said) => {
                     let tail = Tail::Answer { requester: event.writer, request: event.id };
                     let fired =
@@ -219,9 +234,17 @@ impl World {
                     self.user(Duration::ZERO, user::PauseRequested::default().into(), &entity);
                     self.user(PAUSE, user::ResumeRequested {}.into(), &entity);
                 }
+                Say::Raise => self.raise(Duration::ZERO),
                 Say::Abort => self.user(Duration::ZERO, user::AbortRequested::default().into(), &entity),
             }
         }
+    }
+
+    /// The budget as it was and as much again, and enough for the largest call.
+    fn raise(&mut self, after: Duration) {
+        self.raises += 1;
+        let entity = format!("raise {}", self.raises);
+        self.user(after, budget::raised(&self.case, self.raises).into(), &entity);
     }
 
     fn user(&mut self, after: Duration, fact: Fact, entity: &str) {

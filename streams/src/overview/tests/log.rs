@@ -15,6 +15,8 @@ pub fn file(sha256: &str) -> Ref {
 pub struct Log {
     pub events: Vec<Event>,
     pub overview: Overview,
+    /// On what the next words were decided.
+    pub basis: Option<u64>,
 }
 
 impl Log {
@@ -36,7 +38,7 @@ impl Log {
             tail,
             fact,
             causation: None,
-            basis: None,
+            basis: self.basis,
             part: None,
             worker_version: String::new(),
             traceparent: None,

@@ -6,10 +6,8 @@ use schemas::{
     agent::{BudgetShort, LlmRequested, Message, Purpose, Speaker, Task as Job},
     value::{Blob, Values},
 };
-use streams::{
-    agent::{Room, Task},
-    decide::Due,
-};
+use std::collections::BTreeSet;
+use streams::{agent::Task, budget::Room, decide::Due};
 
 /// What a model is to be asked.
 pub struct Call {
@@ -24,19 +22,22 @@ pub struct Call {
 }
 
 /// The call if there is room for it; it is written only then. Without room nothing, or once a
-/// raise the word that says so.
+/// raise the word that says so: until then nothing starts.
 ///
 /// `write` fails with a sentence when the step's inputs make no call: that faults the attempt.
 pub fn request(desk: &Desk, task: &Task, write: impl FnOnce() -> Result<Call, String>) -> Option<Due> {
     let budget = desk.state.budget();
-    let reserve = match budget.room() {
+    let reserve = match room(desk, task) {
         Room::Free(reserve) => reserve,
         Room::Wait => return None,
-        Room::Short(_) if budget.told().is_some() => return None,
         Room::Short(message) => {
             let message = format!("step `{}` needs a model call, but the budget has none left. {message}", task.step);
-            let short = BudgetShort { step: task.step.clone(), attempt: task.attempt, message };
-            return Some(Due::new(short, "", Some(desk.cause_of_held(task))).nth(budget.shortages()));
+            return Some(short(desk, task, message));
+        }
+        Room::TooLittle => {
+            let why = task.tight.as_ref().map(|tight| tight.why.as_str()).unwrap_or_default();
+            let message = format!("step `{}` needs more for a model call than the budget has left. {why}", task.step);
+            return Some(short(desk, task, message));
         }
     };
     let call = match write() {
@@ -59,6 +60,24 @@ pub fn request(desk: &Desk, task: &Task, write: impl FnOnce() -> Result<Call, St
         reserve,
     };
     Some(Due::new(requested, task.entity(), Some(cause)).nth(task.calls).with_blobs(call.blobs))
+}
+
+fn room(desk: &Desk, task: &Task) -> Room {
+    let budget = desk.state.budget();
+    // Nor does any start before the one for which its share was too little: it gets all that is left.
+    if desk.state.is_short() || desk.state.is_tight() && task.tight.is_none() {
+        return Room::Wait;
+    }
+    let sharers = || {
+        let idle = desk.callers().map(|caller| &caller.agent).filter(|agent| budget.agent(agent).reserved.calls == 0);
+        idle.collect::<BTreeSet<_>>().len() as u64
+    };
+    budget.room(&task.agent, task.tight.as_ref().map(|tight| &tight.had), sharers)
+}
+
+fn short(desk: &Desk, task: &Task, message: String) -> Due {
+    let short = BudgetShort { step: task.step.clone(), attempt: task.attempt, message };
+    Due::new(short, "", Some(desk.cause_of_held(task))).nth(desk.state.shortages())
 }
 
 /// A goal, and nothing else yet.

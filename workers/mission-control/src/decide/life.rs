@@ -74,6 +74,13 @@ pub fn pause(state: &State) -> Option<Due> {
     }
 }
 
+/// What the person is to know before the budget is used up.
+pub fn warning(state: &State) -> Option<Due> {
+    let (warned, nth) = state.budget.warning(state.mission.as_ref()?.limits.warn_at?)?;
+    let limit = warned.limit.to_string();
+    Some(Due::new(warned, limit, state.spent).nth(nth))
+}
+
 /// The question that a used-up budget raises.
 pub fn budget(state: &State) -> Option<Due> {
     if let Some((_, message, cause)) = &state.short {

@@ -87,6 +87,11 @@ impl Mission {
 
     /// Somebody else says something; gives its id.
     pub fn say(&mut self, writer: Writer, fact: Fact, tail: Tail) -> EventId {
+        self.say_on(None, writer, fact, tail)
+    }
+
+    /// The same, decided when the log had no more than `basis` events.
+    pub fn say_on(&mut self, basis: Option<u64>, writer: Writer, fact: Fact, tail: Tail) -> EventId {
         let seq = self.log.len() as u64 + 1;
         let id = EventId(Uuid::from_u128(u128::from(seq) << 64 | 99));
         self.fold(Event {
@@ -99,7 +104,7 @@ impl Mission {
             tail,
             fact,
             causation: None,
-            basis: None,
+            basis,
             part: None,
             worker_version: String::new(),
             traceparent: None,

@@ -54,6 +54,12 @@ pub async fn check(mission: &Mission<'_>, status: Record, fact: Fact, said: &[Re
             let question = open_question(mission, given.question, said).await?;
             let answer = answer::normalise(&question, &given.answer)
                 .map_err(|faults| Refusal::of_faults("invalid_answer", faults))?;
+            // What mission-control itself asks is about the budget.
+            if question.agent.is_none() && answer == "raise" {
+                let how =
+                    "to raise the budget takes figures: say `budget.raised` with new limits (`stage7 mission raise`)";
+                return Err(Refusal::of_faults("invalid_answer", vec![Fault::new("/answer", how)]));
+            }
             if question.answer == AnswerType::File {
                 given_file(mission, &answer, said).await?;
             }

@@ -149,6 +149,12 @@ async fn a_question_takes_one_answer_that_fits() {
     let given = said(&world, &mission, "question.answered").await;
     assert_eq!((&given[1]["data"]["answer"], &given[2]["data"]["answer"]), (&json!(12), &json!(true)));
 
+    // What mission-control asks is about the budget: to raise it takes figures.
+    let budget = world.question(&mission, json!({"agent": null, "type": "choice", "choices": ["raise", "stop"]})).await;
+    let refused = answer(budget, json!("raise")).await;
+    assert!(refused["error"]["message"].as_str().is_some_and(|why| why.contains("stage7 mission raise")), "{refused}");
+    assert!(answer(budget, json!("stop")).await["seq"].is_u64());
+
     let expired = world.question(&mission, json!({"expires": "2020-01-01T00:00:00.000Z"})).await;
     assert_eq!(code(&answer(expired, json!("late")).await), "closed_question");
     let dismissed = world.question(&mission, json!({"text": "Well?"})).await;
