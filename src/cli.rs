@@ -8,7 +8,7 @@ mod secret;
 
 pub use keys::{Keys, Purpose, Whose};
 pub use mission::Mission;
-pub use model::Model;
+pub use model::{Model, Verdict};
 pub use plugin::{Language, Plugin, PluginRun};
 pub use secret::Secret;
 
