@@ -10,7 +10,7 @@ mod secret;
 pub use cost::Cost;
 pub use keys::{Keys, Purpose, Whose};
 pub use mission::Mission;
-pub use model::Model;
+pub use model::{Model, Verdict};
 pub use plugin::{Language, Plugin, PluginRun};
 pub use secret::Secret;
 

@@ -1,6 +1,6 @@
 //! `stage7 model …`.
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 
 #[derive(Debug, Subcommand)]
 pub enum Model {
@@ -21,9 +21,26 @@ pub enum Model {
         /// Only this call, by its id or the beginning of it.
         call: Option<String>,
     },
+    /// Say what you think of an answer: it counts in the choice of models as three calls do.
+    Feedback {
+        /// A mission's id, or the beginning of one.
+        mission: String,
+        /// The call's id, or the beginning of it, as `model explain` shows it.
+        call: String,
+        verdict: Verdict,
+        /// Why, in your words.
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
     /// Ask one a short question.
     Test {
         /// PROVIDER/NAME, or a provider [default: the first that is on]
         model: Option<String>,
     },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Verdict {
+    Good,
+    Bad,
 }

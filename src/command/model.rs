@@ -1,6 +1,7 @@
 //! `stage7 model …`: what is known of models, and whether they answer.
 
 mod explain;
+mod feedback;
 
 use crate::{
     cli::Model as Asked,
@@ -19,26 +20,26 @@ use serde_json::{Value, json};
 pub async fn run(config: &Config, asked: Asked, json: bool) -> Result<Code, Error> {
     match asked {
         Asked::List { on } => {
-            let failing = failing(config).await;
+            let (failing, measured) = heard(config).await;
             let known = config.brain.models.all().filter(|model| !on || is_on(config, model));
             let mut all: Vec<_> =
                 known.map(|model| (model.to_string(), shown(config, model), line(config, model))).collect();
-            // Models of which nothing is known fail, too.
-            for failed in failing.iter().filter_map(|failed| failed["model"].as_str()) {
-                if !all.iter().any(|(name, _, _)| name == failed) {
-                    all.push((failed.into(), json!({"model": failed}), clean(failed)));
+            // Models of which nothing else is known fail, too, and are measured.
+            for other in failing.iter().chain(&measured).filter_map(|heard| heard["model"].as_str()) {
+                if !all.iter().any(|(name, _, _)| name == other) {
+                    all.push((other.into(), json!({"model": other}), clean(other)));
                 }
             }
             for (name, mut shown, line) in all {
-                let failed = failing.iter().find(|failed| failed["model"] == name.as_str());
-                match (json, failed) {
-                    (true, _) => {
-                        shown["failing"] = failed.cloned().unwrap_or_default();
-                        say(&shown);
-                    }
-                    (false, None) => out!("{line}"),
-                    (false, Some(failed)) => out!("{line}\n    {}", why(failed)),
+                let (failed, does) = (of(&failing, &name), of(&measured, &name));
+                if json {
+                    shown["failing"] = failed.cloned().unwrap_or_default();
+                    shown["measured"] = does.cloned().unwrap_or_default();
+                    say(&shown);
+                    continue;
                 }
+                out!("{line}");
+                failed.map(why).into_iter().chain(does.map(how)).for_each(|more| out!("    {more}"));
             }
             Ok(Code::Completed)
         }
@@ -57,9 +58,12 @@ pub async fn run(config: &Config, asked: Asked, json: bool) -> Result<Code, Erro
                 let all: Vec<_> = config.brain.models.all().map(ToString::to_string).collect();
                 return Err(Error::usage(format!("nothing is known of `{model}`; known are {}", all.join(", "))));
             };
+            let mut shown = shown(config, known);
+            let (_, measured) = heard(config).await;
+            shown["measured"] = of(&measured, &model).cloned().unwrap_or_default();
             match json {
-                true => say(&shown(config, known)),
-                false => out!("{:#}", shown(config, known)),
+                true => say(&shown),
+                false => out!("{shown:#}"),
             }
             Ok(Code::Completed)
         }
@@ -68,15 +72,34 @@ pub async fn run(config: &Config, asked: Asked, json: bool) -> Result<Code, Erro
             let mission = resolve(&home.client, &mission).await?;
             explain::run(&home.client, mission, call.as_deref(), json).await
         }
+        Asked::Feedback { mission, call, verdict, note } => {
+            let home = home::find(config, &super::note(json)).await?;
+            let mission = resolve(&home.client, &mission).await?;
+            feedback::run(&home.client, mission, &call, verdict, note, json).await
+        }
         Asked::Test { model } => test(config, model.as_deref(), json).await,
     }
 }
 
-/// The models that are left alone, as far as somebody runs who knows.
-async fn failing(config: &Config) -> Vec<Value> {
-    let Ok(home) = home::find(config, &|_| {}).await else { return Vec::new() };
-    let answer = home.client.read(&json!({"models": true})).await;
-    answer.ok().and_then(|mut answer| serde_json::from_value(answer["failing"].take()).ok()).unwrap_or_default()
+/// The models that are left alone, and how models do, as far as somebody runs who knows.
+async fn heard(config: &Config) -> (Vec<Value>, Vec<Value>) {
+    let Ok(home) = home::find(config, &|_| {}).await else { return Default::default() };
+    let mut answer = home.client.read(&json!({"models": true})).await.unwrap_or_default();
+    let mut list = |what: &str| serde_json::from_value(answer[what].take()).unwrap_or_default();
+    (list("failing"), list("measured"))
+}
+
+fn of<'v>(all: &'v [Value], model: &str) -> Option<&'v Value> {
+    all.iter().find(|one| one["model"] == model)
+}
+
+/// How a model does, in a line.
+fn how(measured: &Value) -> String {
+    let number = |what: &str| measured[what].as_f64();
+    let success = number("success").map(|success| format!("{:.0} % of its last calls went well", success * 100.0));
+    let pace = number("pace").map(|ms| format!("{ms:.1} ms a token"));
+    let feedback = number("feedback").filter(|all| *all != 0.0).map(|all| format!("people: {all:+.2}"));
+    success.into_iter().chain(pace).chain(feedback).collect::<Vec<_>>().join(", ")
 }
 
 /// Why a model is left alone, and until when.

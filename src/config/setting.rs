@@ -100,7 +100,7 @@ static SETTINGS: [Setting; 26] = [
         &["REDIS_URL"],
         Kind::Url(&["redis://", "rediss://"]),
         None,
-        "a Redis that the brains share: limits of calls then hold over all of them",
+        "a Redis that the brains share: limits of calls hold over all of them, cached answers are for all",
     ),
     setting("redis.host", &["REDIS_HOST"], Kind::Text, None, "the same by its name, where no address is set"),
     setting("redis.port", &["REDIS_PORT"], Kind::Count(1, 65_535), Some("6379"), "its port, where its name is set"),

@@ -6,6 +6,7 @@
 
 pub mod health;
 pub mod market;
+pub mod merit;
 pub mod setting;
 
 use crate::{

@@ -207,6 +207,15 @@ fn where_one_provider_fails_another_answers_and_the_log_says_why() {
     let explained = stage7.cli(&["model", "explain", &mission, &call[..6], "--json"]).code(0).line();
     assert_eq!((&explained["routing"], &explained["call"]), (&completed["routing"], &json!(call)));
     assert!(stage7.cli(&["model", "explain", &mission, "x"]).code(2).stderr.contains("no answered call"));
+    // A person says what the answer was worth, and all hear of it.
+    let rate =
+        |call: &str, verdict| stage7.cli(&["model", "feedback", &mission, call, verdict, "--note", "No.", "--json"]);
+    assert_eq!(rate(&call[..6], "bad").code(0).line()["model"], "llamacpp/second");
+    assert!(rate("x", "bad").code(2).stderr.contains("no answered call") && rate(&call, "so-so").code == Some(2));
+    let listed = stage7.cli(&["model", "list", "--json"]).code(0).lines();
+    let second = listed.iter().find(|model| model["model"] == "llamacpp/second").unwrap();
+    assert_eq!(second["measured"]["feedback"], -0.3, "{second}");
+    assert!(stage7.cli(&["model", "list"]).code(0).stdout.contains("people: -0.30"));
     // It is remembered: after some failures the other one is asked first.
     assert_eq!(think().line()["text"], "Here.");
     assert_eq!(

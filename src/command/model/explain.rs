@@ -16,8 +16,21 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub async fn run(client: &Client, mission: MissionId, call: Option<&str>, json: bool) -> Result<Code, Error> {
-    let (mut after, mut told) = (0, 0);
+/// A call that was answered, or failed.
+pub struct Answered {
+    pub id: String,
+    /// Of `llm.completed` or `llm.failed`.
+    pub data: Value,
+    /// Of each `llm.tried`.
+    pub tries: Vec<Value>,
+}
+
+/// Those of a mission; with the beginning of an id those that it fits.
+///
+/// # Errors
+/// There is none.
+pub async fn answered(client: &Client, mission: MissionId, call: Option<&str>) -> Result<Vec<Answered>, Error> {
+    let (mut after, mut answered) = (0, Vec::new());
     let mut tries: Vec<Value> = Vec::new();
     loop {
         let events = page(client, mission, after, PATIENCE).await?;
@@ -30,23 +43,30 @@ pub async fn run(client: &Client, mission: MissionId, call: Option<&str>, json: 
                 "llm.completed" | "llm.failed" => {
                     let id = event["causationid"].as_str().unwrap_or_default();
                     if call.is_none_or(|call| id.starts_with(call)) {
-                        let own: Vec<_> = tries.iter().filter(|tried| tried["call"] == id).collect();
-                        show(id, data, &own, json);
-                        told += 1;
+                        let tries = tries.iter().filter(|tried| tried["call"] == id).cloned().collect();
+                        answered.push(Answered { id: id.into(), data: data.clone(), tries });
                     }
                 }
                 _ => {}
             }
         }
     }
-    match (told, call) {
-        (0, Some(call)) => Err(Error::usage(format!("no answered call of mission {mission} begins with `{call}`"))),
-        (0, None) => Err(Error::failed(format!("no model was asked in mission {mission}, or none has answered yet"))),
-        _ => Ok(Code::Completed),
+    match (answered.is_empty(), call) {
+        (true, Some(call)) => Err(Error::usage(format!("no answered call of mission {mission} begins with `{call}`"))),
+        (true, None) => {
+            Err(Error::failed(format!("no model was asked in mission {mission}, or none has answered yet")))
+        }
+        _ => Ok(answered),
     }
 }
 
-fn show(id: &str, data: &Value, tries: &[&Value], json: bool) {
+pub async fn run(client: &Client, mission: MissionId, call: Option<&str>, json: bool) -> Result<Code, Error> {
+    let answered = answered(client, mission, call).await?;
+    answered.iter().for_each(|answered| show(answered, json));
+    Ok(Code::Completed)
+}
+
+fn show(Answered { id, data, tries }: &Answered, json: bool) {
     let text = |value: &Value| clean(value.as_str().unwrap_or_default());
     if json {
         return say(&json!({

@@ -8,7 +8,7 @@ use crate::{
     model::{Model, Models, Work},
     prompt::Prompt,
     provider::{Ask, Failure, Images, Kind, Provider, Reply, Tool, estimate},
-    route::{Candidate, Measured, Need},
+    route::{Candidate, Need},
     watch::Watch,
 };
 use nats::effect::Context;
@@ -18,13 +18,7 @@ use schemas::{
     brain::{LlmTried, Usage},
     value::{Value, Values},
 };
-use std::{
-    collections::{BTreeMap, VecDeque},
-    future::Future,
-    pin::Pin,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, future::Future, pin::Pin, time::Duration};
 
 /// How often a model is asked for the same answer: the first time, and with the faults of the
 /// answer before.
@@ -40,21 +34,15 @@ const LONGEST_QUEUE: Duration = Duration::from_secs(600);
 /// Tokens that an answer is expected to have.
 const EXPECTED: u64 = 1_000;
 
-/// What is known of models: from data, from their last calls, from all brains.
+/// What is known of models: from data, and from all brains.
 pub struct Known {
     pub models: Models,
-    /// By name; a new instance begins without prejudice.
-    pub measured: Mutex<BTreeMap<String, Measured>>,
     pub watch: Watch,
     /// Where answers are kept, if they are.
     pub cache: Option<Cache>,
 }
 
 impl Known {
-    fn forget(&self, choice: &Choice<'_>) {
-        self.measured.lock().unwrap_or_else(PoisonError::into_inner).remove(&choice.name());
-    }
-
     /// Tokens that it reads, where that is known.
     fn context(&self, choice: &Choice<'_>) -> Option<u64> {
         self.models.find(choice.provider.name(), choice.model.as_deref()?)?.context
@@ -62,11 +50,10 @@ impl Known {
 
     /// What is known of each.
     pub fn candidates(&self, choices: &[Choice<'_>]) -> Vec<Candidate> {
-        let measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
         let candidate = |choice: &Choice<'_>| {
             let (provider, name) = (choice.provider.name(), choice.model.as_deref().unwrap_or("*"));
             let model = self.models.find(provider, name).cloned().unwrap_or_else(|| Model::unknown(provider, name));
-            let measured = measured.get(&choice.name()).copied().unwrap_or_default();
+            let measured = self.watch.measured(&choice.name());
             let out = self.watch.out(&choice.name()).map(|(why, _)| why);
             Candidate { model, measured, out, is_due: self.watch.is_due(&choice.name()) }
         };
@@ -221,7 +208,7 @@ impl<'a> Call<'a> {
             match reply {
                 Err(mut failure) => {
                     if self.known.watch.failed(&choice.name(), failure.kind) {
-                        self.measure(choice, None, false);
+                        self.known.watch.measure(&choice.name(), None, false);
                     }
                     let again = failure.kind == Kind::TooLong && prompt.shorten(self.known.context(choice));
                     if again {
@@ -236,11 +223,8 @@ impl<'a> Call<'a> {
                 Ok(Reply { text, calls, usage }) => match self.wished(&text, &calls) {
                     Ok(answer) => {
                         let ms = begun.elapsed().as_millis() as f64;
-                        if self.known.watch.answered(&choice.name()) {
-                            // One among others again.
-                            self.known.forget(choice);
-                        }
-                        self.measure(choice, Some(ms / usage.output.max(1) as f64), true);
+                        self.known.watch.answered(&choice.name());
+                        self.known.watch.measure(&choice.name(), Some(ms / usage.output.max(1) as f64), true);
                         self.spend(provider, &model, usage);
                         // What was said to a part of the prompt is no answer to all of it.
                         if let Some(cache) = self.known.cache.as_ref().filter(|_| prompt.left_out() == 0) {
@@ -259,7 +243,7 @@ impl<'a> Call<'a> {
                 },
             }
         }
-        self.measure(choice, None, false);
+        self.known.watch.measure(&choice.name(), None, false);
         let message = format!("`{model}` gave no usable answer in {ROUNDS} rounds: {}", faults.join("; "));
         Err(Miss { kind: None, fault: Fault { class: Class::Permanent, message }, again: false })
     }
@@ -302,11 +286,6 @@ impl<'a> Call<'a> {
             return Ok(Value::String(text.into()));
         }
         self.wish.check(text)
-    }
-
-    fn measure(&self, choice: &Choice<'_>, pace: Option<f64>, went_well: bool) {
-        let mut measured = self.known.measured.lock().unwrap_or_else(PoisonError::into_inner);
-        measured.entry(choice.name()).or_default().add(pace, went_well);
     }
 
     async fn said(&self, provider: &Provider, model: &str, messages: &[Message]) -> Result<Reply, Failure> {

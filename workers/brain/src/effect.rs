@@ -78,7 +78,7 @@ impl Brain {
         let provider = |config| Provider::new(config).map(|provider| provider.sharing(redis.clone()));
         let providers = config.providers.iter().map(provider).collect::<Result<_, _>>()?;
         let cache = config.cache.map(|life| Cache::new(life, redis));
-        let known = Known { models: config.models.clone(), measured: Mutex::default(), watch, cache };
+        let known = Known { models: config.models.clone(), watch, cache };
         Ok(Self { providers, known, last: Mutex::default(), parallel: config.parallel })
     }
 

@@ -1,9 +1,9 @@
 //! The brain: model calls.
 //!
-//! Consumes: `llm.requested` of any requester (group `llm-calls`); which models fail
-//! (`stage7.registry.*.model.>`). \
+//! Consumes: `llm.requested` of any requester (group `llm-calls`); which models fail, how they do, what people
+//! think of them (`stage7.registry.*.model.>`). \
 //! Emits: `brain.llm.tried`, and as answers `brain.llm.completed`, `brain.llm.failed`; in the registry
-//! `model.failed` and `model.recovered`. \
+//! `model.failed`, `model.recovered` and `model.measured`. \
 //! Decides: nothing; which model is asked follows from the request and the providers that are on. \
 //! Effects: HTTP to model providers; live tokens on `stage7.live.{tenant}.{mission}.llm.{call}`; calls counted
 //! and answers kept in Redis, where one is set. \
@@ -24,6 +24,7 @@ mod prompt;
 pub mod provider;
 pub mod route;
 mod shared;
+mod tally;
 mod trial;
 mod watch;
 
@@ -60,6 +61,8 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), Error> {
     let watch = Watch::start(log.clone(), stop.clone()).await?;
-    let brain = Brain::new(config, watch).map_err(Error::Settings)?;
-    Ok(nats::effect::run(Arc::new(log), Arc::new(brain), worker_version, stop).await?)
+    let brain = Brain::new(config, watch.clone()).map_err(Error::Settings)?;
+    nats::effect::run(Arc::new(log), Arc::new(brain), worker_version, stop).await?;
+    watch.part().await;
+    Ok(())
 }

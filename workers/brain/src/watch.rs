@@ -1,6 +1,6 @@
-//! What all brains know of models that fail, and who may try one again.
+//! What all brains know of models: which fail, who may try one again, how they do, what people think of them.
 
-use crate::provider::Kind;
+use crate::{provider::Kind, route::Measured, tally::Tally};
 use futures::StreamExt;
 use nats::{
     jetstream::JetStream,
@@ -10,16 +10,24 @@ use nats::{
 use schemas::{Time, Writer};
 use serde_json::json;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use streams::registry::health::{self, FAILED, Failed, Health, RECOVERED, WORDS, Wait, key};
+use streams::registry::{
+    health::{self, FAILED, Failed, Health, RECOVERED, WORDS, Wait, key},
+    merit::{self, MEASURED, Merit},
+};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// Between two tries of what the log did not answer.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Between two looks at whether something is to be said of how models do.
+const TELL: Duration = Duration::from_secs(60);
+/// For how long a brain that stops says so.
+const PARTING: Duration = Duration::from_secs(2);
 
 /// The models that fail. Words of other instances are heeded as they come.
 #[derive(Clone)]
@@ -37,6 +45,8 @@ struct Known {
     probed: BTreeSet<String>,
     /// Models that a person wants to be asked again.
     reset: BTreeSet<String>,
+    merit: Merit,
+    tallies: BTreeMap<String, Tally>,
 }
 
 /// The right to try a model again; others wait until it is dropped.
@@ -75,7 +85,15 @@ impl Watch {
         refused.into_iter().for_each(|model| watch.say(RECOVERED, model, json!({})));
         let listening = watch.clone();
         let listen = async move {
-            while heard.next().await.is_some() {
+            let mut tell = tokio::time::interval(TELL);
+            loop {
+                tokio::select! {
+                    _ = tell.tick() => {
+                        listening.tell();
+                        continue;
+                    }
+                    word = heard.next() => if word.is_none() { break },
+                }
                 while let Err(error) = listening.refresh().await {
                     tracing::warn!(%error, "what was said about models can't be read: trying again");
                     tokio::time::sleep(PAUSE).await;
@@ -95,7 +113,7 @@ impl Watch {
         // Each writer's were read apart: what came last counts.
         words.sort_by_key(|word| word.seq);
         let mut known = self.known();
-        let Known { health, after, reset, .. } = &mut *known;
+        let Known { health, after, reset, merit, tallies, .. } = &mut *known;
         for word in &words {
             let nth = WORDS.iter().position(|filter| word.subject.starts_with(filter.trim_end_matches('>')));
             if let Some(after) = nth.map(|nth| &mut after[nth])
@@ -103,6 +121,11 @@ impl Watch {
             {
                 health.evolve(word);
                 reset.extend(health::reset(word));
+                if let Some(model) = merit.evolve(word)
+                    && let Some(measured) = merit.measured(&model)
+                {
+                    tallies.entry(model).or_default().hear(measured);
+                }
                 *after = word.seq;
             }
         }
@@ -164,13 +187,53 @@ impl Watch {
         true
     }
 
-    /// A model answered; `true` when it had failed before.
-    pub fn answered(&self, model: &str) -> bool {
+    /// A model answered: where it had failed before, it is one among others again.
+    pub fn answered(&self, model: &str) {
         let was_out = self.known().health.forget(model);
         if was_out {
+            if let Some(tally) = self.known().tallies.get_mut(model) {
+                tally.forget();
+            }
             self.say(RECOVERED, model.into(), json!({}));
         }
-        was_out
+    }
+
+    /// How a model does, and what people think of it.
+    pub fn measured(&self, model: &str) -> Measured {
+        let known = self.known();
+        let measured = known.tallies.get(model).map(Tally::now).unwrap_or_default();
+        Measured { feedback: known.merit.feedback(model), ..measured }
+    }
+
+    /// Takes in a call that went well, in so many milliseconds a token, or one that did not.
+    pub fn measure(&self, model: &str, pace: Option<f64>, went_well: bool) {
+        self.known().tallies.entry(model.into()).or_default().add(pace, went_well);
+        self.tell();
+    }
+
+    /// Says for all brains how models do, where that is news.
+    fn tell(&self) {
+        for (model, measured) in self.news(false) {
+            self.say(MEASURED, model, json!(measured));
+        }
+    }
+
+    fn news(&self, is_last: bool) -> Vec<(String, merit::Measured)> {
+        let now = Instant::now();
+        let mut known = self.known();
+        let news = |(model, tally): (&String, &mut Tally)| Some((model.clone(), tally.tell(now, is_last)?));
+        known.tallies.iter_mut().filter_map(news).collect()
+    }
+
+    /// The same before this brain stops: what it saw is not lost.
+    pub async fn part(&self) {
+        let say = async {
+            for (model, measured) in self.news(true) {
+                let said = registry::say(&self.log, Writer::Brain, MEASURED, Some(&key(&model)), &measured).await;
+                said.inspect_err(|error| tracing::warn!(model, %error, "the other brains do not hear of a model")).ok();
+            }
+        };
+        let _ = tokio::time::timeout(PARTING, say).await;
     }
 
     /// For all brains; the call that it came of goes on meanwhile.

@@ -4,7 +4,7 @@
 //! Consumes: requests on `stage7.submit|user|command|read|put|get.{tenant}…`; any number of instances share
 //! them. \
 //! Emits: `user` words of missions, and of the registry (plugins and their settings, their publishers'
-//! keys, models that may be asked again); sealed secrets; goals on `stage7.goal.{tenant}`. \
+//! keys, models that may be asked again, what is thought of their answers); sealed secrets; goals on `stage7.goal.{tenant}`. \
 //! Decides: whether a request is well formed and makes sense now; nothing about a mission. \
 //! Effects: files in and out of `ARTIFACTS`; lists, searches, archiving and imports are asked of the
 //! librarian. \
@@ -96,9 +96,8 @@ impl Door {
                 market::order(self, &tenant(whose)?, &format!("{noun}.{verb}"), &request.payload).await.map(json)
             }
             ["command", whose, "model", what] => {
-                // Models are for all tenants, and so is who may be asked.
-                tenant(whose)?;
-                model::order(self, what, &request.payload).await.map(json)
+                // Models are for all tenants, and so is who may be asked, and what is thought of them.
+                model::order(self, &tenant(whose)?, what, &request.payload).await.map(json)
             }
             ["command", whose, "secret", what] => {
                 secret::order(self, &tenant(whose)?, what, &request.payload).await.map(json)

@@ -20,7 +20,7 @@ fn users(channel: &str) -> (&'static [&'static str], &'static [&'static str]) {
         "registry.market" => (&["door"], &["capability", "door"]),
         "registry.setting" => (&["door"], &["capability", "door"]),
         "registry.model" => (&["brain"], &["brain", "door"]),
-        "registry.reset" => (&["door"], &["brain", "door"]),
+        "registry.judged" => (&["door"], &["brain", "door"]),
         "registry.sealing" => (&["capability"], &["door"]),
         "secret" => (&["door"], &["capability", "door"]),
         "registry.archived" => (&["librarian"], &["librarian", "control", "door"]),

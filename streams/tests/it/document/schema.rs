@@ -201,6 +201,24 @@ fn ours() -> Vec<(&'static str, Value)> {
                 &["reason", "times"],
             ),
         ),
+        (
+            "Measured",
+            object(
+                "How a model does.",
+                json!({"success": {"type": "number", "minimum": 0, "maximum": 1, "description": "Of its calls, the last ones counting most."},
+                    "pace": {"type": "number", "minimum": 0, "description": "Milliseconds for a token of its answers."}}),
+                &["success"],
+            ),
+        ),
+        (
+            "Rated",
+            object(
+                "What a person thinks of a model's answer.",
+                json!({"tenant": text(), "mission": text(), "call": text(), "good": {"type": "boolean"},
+                    "note": {"type": "string", "description": "Why, in the person's words."}}),
+                &["tenant", "mission", "call", "good"],
+            ),
+        ),
         ("Pinned", object("The version that new missions get.", json!({"version": text()}), &[])),
         ("Nothing", object("The subject says it all.", json!({}), &[])),
         ("Listed", object("All verbs of one writer; only what is on its last list counts.", verbs, &["verbs"])),

@@ -12,6 +12,7 @@ mod fault;
 mod goals;
 mod limit;
 mod long;
+mod merit;
 mod offline;
 mod redis;
 mod speak;

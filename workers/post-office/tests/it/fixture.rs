@@ -103,13 +103,25 @@ impl World {
 
     /// Says a word as a worker would; gives its event's id.
     pub async fn word(&self, mission: &str, writer: Writer, fact: impl Into<Fact>) -> EventId {
+        self.said(mission, writer, fact, None).await
+    }
+
+    /// The same, as an answer to what an agent asked for.
+    pub async fn said(
+        &self,
+        mission: &str,
+        writer: Writer,
+        fact: impl Into<Fact>,
+        answer_to: Option<EventId>,
+    ) -> EventId {
         let log = self.log(writer.as_str()).await;
         let (tenant, mission): (Tenant, MissionId) = (Tenant::default(), mission.parse().unwrap());
         let family = subject::family(&tenant, mission, writer);
         let last = log.last(&family).await.unwrap().map_or(0, |record| record.seq);
         let fact = fact.into();
-        let tail = match &fact {
-            Fact::StepCancelled(said) => Tail::Step(said.step.clone()),
+        let tail = match (&fact, answer_to) {
+            (Fact::StepCancelled(said), _) => Tail::Step(said.step.clone()),
+            (_, Some(request)) => Tail::Answer { requester: Writer::Agent, request },
             _ => Tail::Bare,
         };
         let event = Event {

@@ -10,6 +10,7 @@ mod command;
 mod file;
 mod fixture;
 mod market;
+mod model;
 mod read;
 mod secret;
 mod submit;
