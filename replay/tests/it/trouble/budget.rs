@@ -228,7 +228,8 @@ pub fn holds(case: &Case, history: &History) -> Result<(), String> {
                 }
                 (short, raised, open, waits) = (false, at, 0, false);
             }
-            Fact::QuestionAsked(_) if event.writer == Writer::Control => {
+            // One that was asked while the budget was raised is no question any more.
+            Fact::QuestionAsked(_) if event.writer == Writer::Control && event.basis >= Some(raised) => {
                 open += 1;
                 if open > 1 {
                     return Err(format!("a second question about the budget at {at}"));
