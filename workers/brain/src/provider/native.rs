@@ -21,7 +21,7 @@ use std::time::Duration;
 
 /// Tokens that an answer may have.
 const MOST_TOKENS: u64 = 8192;
-/// Bytes of an error, or of what is no answer.
+/// Bytes of an error.
 const MOST_WORDS: usize = 64 * 1024;
 /// Until a server is connected to.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -52,7 +52,9 @@ impl Native {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
             headers.insert(name, HeaderValue::from_str(value.reveal()).map_err(|_| wrong())?);
         }
-        let client = Client::builder().default_headers(headers).connect_timeout(CONNECT).build();
+        // llama.cpp ends a connection that was idle for five seconds, maybe while the next request is on its way.
+        let client =
+            Client::builder().default_headers(headers).connect_timeout(CONNECT).pool_max_idle_per_host(0).build();
         let client = client.map_err(|error| error.to_string())?;
         let waits = (config.first_word, config.next_word);
         Ok(Self { client, dialect: config.known.dialect, base: base.into(), key: config.key.clone(), waits })
@@ -122,7 +124,7 @@ impl Native {
             "prompt": self.prompt(ask.messages).await?, "stream": true, "n_predict": MOST_TOKENS, "cache_prompt": true,
         });
         if let Some(schema) = ask.schema {
-            body["json_schema"] = schema.clone();
+            body["json_schema"] = without_true(schema);
         }
         Ok(body)
     }
@@ -184,7 +186,7 @@ impl Native {
             return Ok(response);
         }
         let headers = response.headers().clone();
-        let body = String::from_utf8_lossy(&self.whole(response).await?).into_owned();
+        let body = String::from_utf8_lossy(&self.whole(response, MOST_WORDS).await?).into_owned();
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let after = failure::after(header, &body, jiff::Timestamp::now());
         let kind = failure::meaning(status.as_u16(), &body, after);
@@ -192,22 +194,49 @@ impl Native {
     }
 
     async fn read(&self, response: Response) -> Result<Value, Failure> {
-        let body = self.whole(response).await?;
+        // A prompt comes back as long as it is.
+        let body = self.whole(response, MOST_BYTES).await?;
         serde_json::from_slice(&body)
             .map_err(|error| Failure::new(Kind::Garbled, format!("the answer is no JSON: {error}")))
     }
 
-    /// A short body.
-    async fn whole(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
+    /// A body, or so many bytes of it.
+    async fn whole(&self, mut response: Response, most: usize) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
         while let Some(piece) = next(&mut response, self.waits.1).await? {
             body.extend_from_slice(&piece);
-            if body.len() > MOST_WORDS {
-                body.truncate(MOST_WORDS);
+            if body.len() > most {
+                body.truncate(most);
                 break;
             }
         }
         Ok(body)
+    }
+}
+
+/// The schema with `{}` for each `true`, which is the same and which llama.cpp's grammar does not know.
+fn without_true(schema: &Value) -> Value {
+    let each = |fields: &Value| match fields {
+        Value::Object(all) => all.iter().map(|(name, one)| (name.clone(), without_true(one))).collect(),
+        other => other.clone(),
+    };
+    match schema {
+        Value::Bool(true) => json!({}),
+        Value::Array(all) => all.iter().map(without_true).collect(),
+        Value::Object(fields) => {
+            let of = |(name, value): (&String, &Value)| {
+                let value = match name.as_str() {
+                    "properties" | "$defs" | "definitions" => each(value),
+                    "items" | "prefixItems" | "anyOf" | "oneOf" | "allOf" => without_true(value),
+                    // A map's values; that it is open or closed is known.
+                    "additionalProperties" if value.is_object() => without_true(value),
+                    _ => value.clone(),
+                };
+                (name.clone(), value)
+            };
+            fields.iter().map(of).collect()
+        }
+        other => other.clone(),
     }
 }
 
@@ -296,4 +325,20 @@ fn lost(error: &reqwest::Error) -> Failure {
         source = found.source();
     }
     Failure::new(if error.is_timeout() { Kind::TimedOut } else { Kind::Unreachable }, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_anything_is_said_as_llama_cpp_knows_it() {
+        let schema = json!({"type": "object", "additionalProperties": true, "required": ["value"],
+            "properties": {"value": true, "items": {"items": true, "default": true}, "const": {"const": true}},
+            "$defs": {"Any": true, "Map": {"additionalProperties": {"anyOf": [true, {"type": "null"}]}}}});
+        let wanted = json!({"type": "object", "additionalProperties": true, "required": ["value"],
+            "properties": {"value": {}, "items": {"items": {}, "default": true}, "const": {"const": true}},
+            "$defs": {"Any": {}, "Map": {"additionalProperties": {"anyOf": [{}, {"type": "null"}]}}}});
+        assert_eq!(without_true(&schema), wanted);
+    }
 }
