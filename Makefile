@@ -9,7 +9,7 @@ export STAGE7_RUN_GOAL := $(value GOAL)
 export STAGE7_RUN_FILES := $(value FILES)
 unexport GOAL FILES
 
-.PHONY: run test test-peers soak bench bench-peers bench-plugins fmt lint
+.PHONY: run test test-peers soak bench bench-peers bench-plugins bench-brain fmt lint
 
 run:
 	@scripts/run.sh
@@ -35,6 +35,10 @@ bench-peers:
 # What a plugin run costs beside the bare command.
 bench-plugins:
 	@cargo run --quiet --release --package capabilities --example overhead
+
+# What a model call costs beside the bare client.
+bench-brain:
+	@cargo run --quiet --release --package brain --example overhead
 
 fmt:
 	cargo fmt --all

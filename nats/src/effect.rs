@@ -281,8 +281,8 @@ impl<E: Effect> Task<E> {
     async fn perform(&self, request: &Event) -> Answer {
         let performing = self.effect.perform(request, &self.context);
         tokio::pin!(performing);
-        let mut beat = tokio::time::interval(HEARTBEAT);
-        beat.tick().await;
+        // A first tick that is due at once would come up to a millisecond later, and everything behind it.
+        let mut beat = tokio::time::interval_at(tokio::time::Instant::now() + HEARTBEAT, HEARTBEAT);
         loop {
             tokio::select! {
                 biased;

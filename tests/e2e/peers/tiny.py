@@ -12,7 +12,7 @@ import numpy
 
 WIDTH, LAYERS, HEADS, INNER = 64, 2, 4, 128
 # By how much more often these are said than other characters, and bytes less.
-OFTEN = {"</s>": 3.0, '"': 6.0, "]": 3.0, "}": 3.0, " ": 0.2}
+OFTEN = {"</s>": 2.0, '"': 6.0, "]": 3.0, "}": 3.0, " ": 0.2}
 
 file, context = sys.argv[1], int(sys.argv[2])
 random = numpy.random.default_rng(7)

@@ -151,6 +151,8 @@ async fn listen(listener: std::net::TcpListener, shared: Arc<Shared>) {
     let listener = TcpListener::from_std(listener).expect("the socket is non-blocking");
     while let Ok((connection, _)) = listener.accept().await {
         let shared = shared.clone();
+        // As servers do: else a piece waits forty milliseconds for the client's word on the one before.
+        let _ = connection.set_nodelay(true);
         tokio::spawn(async move {
             let service = service_fn(|request| answer(&shared, request));
             // A client that goes away is its own affair.

@@ -32,11 +32,11 @@ pub use config::{Config, Key, ProviderConfig};
 pub use effect::Brain;
 pub use provider::{KNOWN, Known};
 pub use trial::{Said, Tried, find_redis, try_out};
+pub use watch::Watch;
 
 use nats::{jetstream::JetStream, log::ReadError};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use watch::Watch;
 
 /// The model that is none, and the provider of it.
 pub const OFFLINE: &str = "offline";

@@ -33,7 +33,9 @@ impl Http {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
             headers.insert(name, HeaderValue::from_str(value.reveal()).map_err(|_| wrong())?);
         }
-        let client = Client::builder().default_headers(headers).connect_timeout(CONNECT).build();
+        // llama.cpp ends a connection that was idle for five seconds, maybe while the next request is on its way.
+        let client =
+            Client::builder().default_headers(headers).connect_timeout(CONNECT).pool_max_idle_per_host(0).build();
         let client = client.map_err(|error| error.to_string())?;
         Ok(Self { client, base: base.into(), key: config.key.clone(), waits: (config.first_word, config.next_word) })
     }

@@ -124,7 +124,7 @@ impl Native {
         };
         let mut body = json!({"prompt": prompt, "stream": true, "n_predict": MOST_TOKENS, "cache_prompt": true});
         if let Some(schema) = wanted(ask, envelope) {
-            body["json_schema"] = schema;
+            body["json_schema"] = without_true(&schema);
         }
         Ok(body)
     }
@@ -200,6 +200,32 @@ fn wanted(ask: &Ask<'_>, envelope: Option<&Envelope<'_>>) -> Option<Value> {
     envelope.map(Envelope::schema).or_else(|| ask.schema.cloned())
 }
 
+/// The schema with `{}` for each `true`, which is the same and which llama.cpp's grammar does not know.
+fn without_true(schema: &Value) -> Value {
+    let each = |fields: &Value| match fields {
+        Value::Object(all) => all.iter().map(|(name, one)| (name.clone(), without_true(one))).collect(),
+        other => other.clone(),
+    };
+    match schema {
+        Value::Bool(true) => json!({}),
+        Value::Array(all) => all.iter().map(without_true).collect(),
+        Value::Object(fields) => {
+            let of = |(name, value): (&String, &Value)| {
+                let value = match name.as_str() {
+                    "properties" | "$defs" | "definitions" => each(value),
+                    "items" | "prefixItems" | "anyOf" | "oneOf" | "allOf" => without_true(value),
+                    // A map's values; that it is open or closed is known.
+                    "additionalProperties" if value.is_object() => without_true(value),
+                    _ => value.clone(),
+                };
+                (name.clone(), value)
+            };
+            fields.iter().map(of).collect()
+        }
+        other => other.clone(),
+    }
+}
+
 /// What llama.cpp said: a piece, and the end where it is one.
 fn completed(said: &Value) -> (&str, Option<End>) {
     let number = |field: &str| said[field].as_u64();
@@ -234,4 +260,20 @@ fn within(said: &Value, event: &str) -> Option<Failure> {
     };
     let body = said.to_string();
     Some(Failure::new(failure::meaning(code.or(named).unwrap_or(500), &body, None), body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_anything_is_said_as_llama_cpp_knows_it() {
+        let schema = json!({"type": "object", "additionalProperties": true, "required": ["value"],
+            "properties": {"value": true, "items": {"items": true, "default": true}, "const": {"const": true}},
+            "$defs": {"Any": true, "Map": {"additionalProperties": {"anyOf": [true, {"type": "null"}]}}}});
+        let wanted = json!({"type": "object", "additionalProperties": true, "required": ["value"],
+            "properties": {"value": {}, "items": {"items": {}, "default": true}, "const": {"const": true}},
+            "$defs": {"Any": {}, "Map": {"additionalProperties": {"anyOf": [{}, {"type": "null"}]}}}});
+        assert_eq!(without_true(&schema), wanted);
+    }
 }
