@@ -10,10 +10,10 @@ pub use paint::Paint;
 use crate::form;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use line::size;
-use schemas::{MissionId, Value, goal::Budget};
+use schemas::{EventId, MissionId, Value, goal::Budget};
 use serde_json::json;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io::{self, IsTerminal},
     time::Duration,
 };
@@ -41,6 +41,8 @@ pub struct Progress {
     questions: usize,
     messages: usize,
     warnings: usize,
+    /// Calls whose model asked for tools.
+    tools: HashSet<EventId>,
     faults: usize,
     failures: HashMap<usize, usize>,
 }
@@ -62,6 +64,7 @@ impl Progress {
             questions: 0,
             messages: 0,
             warnings: 0,
+            tools: HashSet::new(),
             faults: 0,
             failures: HashMap::new(),
         }
@@ -111,6 +114,13 @@ impl Progress {
             }
         }
         self.steps = now.steps.iter().map(|step| (step.status, step.attempt)).collect();
+        for call in now.calls.iter().filter(|call| !call.tools.is_empty()) {
+            if self.tools.insert(call.id) {
+                let tools: Vec<_> = call.tools.iter().map(|tool| clean(tool)).collect();
+                let object = json!({"step": call.step, "call": call.id, "tools": call.tools});
+                self.tell("tools", object, &format!("  · {} uses {}", call.step, tools.join(", ")));
+            }
+        }
         for message in now.messages.iter().skip(self.messages) {
             self.tell("message", json!(message), &format!("  {}: {}", clean(&message.who), clean(&message.text)));
         }

@@ -132,9 +132,13 @@ impl Budget {
         self.agents.get(agent).copied().unwrap_or_default()
     }
 
+    pub fn is_in_flight(&self, call: EventId) -> bool {
+        self.calls.contains_key(&call)
+    }
+
     /// A call is asked for.
     pub fn reserve(&mut self, call: EventId, agent: &str, reserve: &Reserve) {
-        if self.calls.contains_key(&call) {
+        if self.is_in_flight(call) {
             return;
         }
         self.calls.insert_mut(call, (agent.into(), reserve.clone()));

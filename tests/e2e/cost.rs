@@ -1,6 +1,7 @@
 //! What a mission cost, by whatever it is asked for, while one provider fails and another answers.
 
 use crate::{
+    canary::KEY,
     log::Log,
     plan::goal,
     stage7::{Layout, Stage7},
@@ -8,8 +9,6 @@ use crate::{
 use model_servers::{Dialect, Reply, Setup};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs};
-
-const KEY: &str = "sk-canary-77aa-never-to-be-seen";
 
 /// Calls, tries that failed, tokens in and out, millionths of a dollar.
 type Figures = [u64; 5];

@@ -166,7 +166,7 @@ fn strike(stage7: &Stage7, witness: &Witness, user: &User, mission: &str, victim
             Some(begun.elapsed().as_millis() as i64)
         }
         "post-office" => {
-            user.state(mission);
+            user.state_soon(mission, Duration::from_secs(1));
             Some(begun.elapsed().as_millis() as i64)
         }
         _ => None,

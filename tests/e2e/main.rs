@@ -27,6 +27,7 @@ mod import;
 mod key;
 mod kill;
 mod ledger;
+mod live;
 mod log;
 mod logs;
 mod long;

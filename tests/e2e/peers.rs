@@ -10,7 +10,7 @@ use crate::{
 };
 use brain::{
     Key, ProviderConfig,
-    provider::{Ask, Failure, Known, Provider, Reply},
+    provider::{Ask, Failure, Images, Known, Provider, Reply, Tool},
 };
 use schemas::{
     Value,
@@ -68,19 +68,24 @@ impl Peer {
     }
 
     /// What it answers, and in how many pieces that came.
-    fn ask(&self, by: &Provider, model: &str, text: &str, schema: Option<&Value>) -> (Result<Reply, Failure>, usize) {
+    fn ask(
+        &self,
+        by: &Provider,
+        model: &str,
+        text: &str,
+        tools: &[Tool],
+        schema: Option<&Value>,
+    ) -> (Result<Reply, Failure>, usize) {
         let pieces = Arc::new(Mutex::new(0));
         let counted = Arc::clone(&pieces);
         let live = move |_| {
             *counted.lock().unwrap() += 1;
             Box::pin(async {}) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>
         };
-        let messages = [
-            Message { role: Speaker::System, text: "You answer briefly.".into() },
-            Message { role: Speaker::User, text: text.into() },
-        ];
+        let messages = [Message::new(Speaker::System, "You answer briefly."), Message::new(Speaker::User, text)];
         let stop = CancellationToken::new();
-        let ask = Ask { model, messages: &messages, schema, stop: &stop, live: &live };
+        let images = Images::new();
+        let ask = Ask { model, messages: &messages, images: &images, tools, schema, stop: &stop, live: &live };
         let reply = self.runtime.block_on(by.ask(&ask));
         let pieces = *pieces.lock().unwrap();
         (reply, pieces)

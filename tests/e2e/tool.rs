@@ -80,6 +80,8 @@ fn a_model_that_goes_round_in_circles_ends_its_step() {
     let stage7 = Stage7::start_with(Layout::One, &[("OPENAI_API_URL", &server.url), ("OPENAI_MODEL", "m")]);
     let input = json!({"prompt": "Count", "tools": ["TEXT_ANALYSIS"]}).to_string();
     let ended = stage7.cli(&["plugin", "run", "THINK", "--input", &input, "--json"]).code(1);
+    let uses = ended.lines().into_iter().filter(|line| line["kind"] == "tools").collect::<Vec<_>>();
+    assert!(!uses.is_empty() && uses.iter().all(|line| line["tools"] == json!(["TEXT_ANALYSIS"])), "{uses:?}");
     let said = ended.stdout + &ended.stderr;
     assert!(said.contains("TEXT_ANALYSIS three times with the same input"), "{said}");
     assert_eq!(server.calls().iter().filter(|call| !call.tools.is_empty()).count(), 3);

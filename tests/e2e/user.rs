@@ -18,6 +18,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -71,6 +72,16 @@ impl User {
 
     pub fn read(&self, body: &Value) -> Value {
         self.ask_again("stage7.read.default", body)
+    }
+
+    /// The mission as it stands, asked again after so long: what is asked of one that was just killed is lost.
+    pub fn state_soon(&self, mission: &str, patience: Duration) -> Value {
+        let body = json!({"mission": mission, "state": true}).to_string();
+        let answer = eventually("an answer", String::new, || {
+            let asked = self.client.request("stage7.read.default", body.clone().into());
+            self.runtime.block_on(async { tokio::time::timeout(patience, asked).await }).ok()?.ok()
+        });
+        serde_json::from_slice(&answer.payload).unwrap()
     }
 
     /// The mission as it stands; an error while nobody knows it.

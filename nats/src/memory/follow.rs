@@ -115,7 +115,7 @@ impl Follower {
                     Some(Kind::FallBack(by)) => {
                         let fallen = floor.saturating_sub(by.into());
                         inner.floors.insert(self.consumer.clone(), fallen);
-                        self.consumer_seq = self.consumer_seq.saturating_sub(seq - 1 - fallen);
+                        self.consumer_seq = self.consumer_seq.saturating_sub((seq - 1).saturating_sub(fallen));
                         self.next = fallen + 1;
                     }
                     Some(Kind::Late(ms)) => {

@@ -75,6 +75,10 @@ pub fn print(now: &Overview) {
         if let Some(error) = &step.error {
             out!("      ! {}", clean(error));
         }
+        let tools: Vec<_> = now.calls.iter().filter(|call| call.step == step.id).flat_map(|call| &call.tools).collect();
+        if !tools.is_empty() {
+            out!("      used {}", tools.into_iter().map(|tool| clean(tool)).collect::<Vec<_>>().join(", "));
+        }
         if let Some((cost, calls)) = of_steps.get(step.id.as_str()) {
             out!("      {}", spent(cost, *calls));
         }

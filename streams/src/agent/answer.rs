@@ -19,6 +19,7 @@ impl State {
         let cause = Cause::of(event);
         // What a call took counts, whoever still waits for its answer.
         let reserved = match &event.fact {
+            _ if !self.budget.is_in_flight(id) => None,
             Fact::LlmCompleted(said) => self.budget.completed(id, said),
             Fact::LlmFailed(said) => self.budget.failed(id, said),
             _ => None,

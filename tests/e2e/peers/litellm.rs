@@ -38,18 +38,18 @@ fn litellms_proxy_answers_a_mission_and_its_errors_are_understood() {
 
     let listed = peer.runtime.block_on(provider.models()).unwrap();
     assert_eq!(listed, ["poet", "hurried", "forgetful", "broken"]);
-    let (reply, pieces) = peer.ask(&provider, "poet", "A poem, please.", None);
+    let (reply, pieces) = peer.ask(&provider, "poet", "A poem, please.", &[], None);
     let reply = reply.unwrap();
     assert_eq!(reply.text, POEM);
     assert!(pieces > 1, "it came in {pieces} pieces");
     assert!(reply.usage.input > 0 && reply.usage.output > 0 && !reply.usage.estimated, "{:?}", reply.usage);
 
-    let kind = |by, model| peer.ask(by, model, "A poem, please.", None).0.unwrap_err().kind;
+    let kind = |by, model| peer.ask(by, model, "A poem, please.", &[], None).0.unwrap_err().kind;
     assert!(matches!(kind(&provider, "hurried"), Kind::RateLimited(_)));
     assert_eq!(kind(&provider, "forgetful"), Kind::TooLong);
     assert!(matches!(kind(&provider, "broken"), Kind::Overloaded(_)));
     let wrong = peer.provider("openai", OTHER_KEY);
-    let refused = peer.ask(&wrong, "poet", "A poem, please.", None).0.unwrap_err();
+    let refused = peer.ask(&wrong, "poet", "A poem, please.", &[], None).0.unwrap_err();
     assert_eq!(refused.kind, Kind::Unauthorized, "{refused:?}");
     // It shows the end of a key that it refuses.
     assert!(!refused.message.contains(&OTHER_KEY[OTHER_KEY.len() - 4..]), "{refused:?}");

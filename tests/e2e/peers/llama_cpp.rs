@@ -5,7 +5,7 @@ use crate::{
     canary::{KEY, OTHER_KEY},
     stage7::{Layout, Stage7},
 };
-use brain::provider::Kind;
+use brain::provider::{Kind, Tool};
 use schemas::Value;
 use serde_json::json;
 use std::process::Command;
@@ -31,7 +31,7 @@ fn llama_cpp_speaks_text_and_json_and_its_errors_are_understood() {
     let provider = peer.provider("llamacpp", KEY);
     assert_eq!(peer.runtime.block_on(provider.models()).unwrap(), ["tiny.gguf"]);
 
-    let (reply, pieces) = peer.ask(&provider, "tiny.gguf", "Say something, please: äöü 🥔", None);
+    let (reply, pieces) = peer.ask(&provider, "tiny.gguf", "Say something, please: äöü 🥔", &[], None);
     let reply = reply.unwrap();
     assert!(!reply.text.is_empty() && pieces > 1, "{pieces} pieces: {reply:?}");
     assert!(reply.usage.input > 40 && reply.usage.output > 1 && !reply.usage.estimated, "{:?}", reply.usage);
@@ -42,7 +42,7 @@ fn llama_cpp_speaks_text_and_json_and_its_errors_are_understood() {
     stepwise["required"] = json!(["steps"]);
     stepwise["properties"]["steps"]["minItems"] = json!(1);
     for schema in [&whole, &stepwise] {
-        let reply = peer.ask(&provider, "tiny.gguf", "Plan something.", Some(schema)).0.unwrap();
+        let reply = peer.ask(&provider, "tiny.gguf", "Plan something.", &[], Some(schema)).0.unwrap();
         let plan: Value = serde_json::from_str(&reply.text).unwrap_or_else(|error| panic!("{error}: {}", reply.text));
         let faults: Vec<_> =
             jsonschema::validator_for(schema).unwrap().iter_errors(&plan).map(|error| error.to_string()).collect();
@@ -50,20 +50,31 @@ fn llama_cpp_speaks_text_and_json_and_its_errors_are_understood() {
         println!("{} tokens: {plan}", reply.usage.output);
     }
 
+    // Tools by a grammar of ours: a call with inputs that fit, or an answer.
+    let input = json!({"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"],
+        "additionalProperties": false});
+    let tool = Tool { name: "SEARCH".into(), description: "Searches.".into(), input: input.clone() };
+    let reply = peer.ask(&provider, "tiny.gguf", "Search for something.", &[tool], None).0.unwrap();
+    println!("{reply:?}");
+    match reply.calls.as_slice() {
+        [] => assert!(!reply.text.is_empty()),
+        calls => assert!(calls.iter().all(|call| call.name == "SEARCH" && jsonschema::is_valid(&input, &call.input))),
+    }
+
     // The dialect that it takes from OpenAI.
     let openai = peer.provider("openai", KEY);
     assert_eq!(peer.runtime.block_on(openai.models()).unwrap(), ["tiny.gguf"]);
-    let (reply, pieces) = peer.ask(&openai, "tiny.gguf", "Say something, please.", None);
+    let (reply, pieces) = peer.ask(&openai, "tiny.gguf", "Say something, please.", &[], None);
     let reply = reply.unwrap();
     assert!(pieces > 1 && reply.usage.output > 1 && !reply.usage.estimated, "{pieces} pieces: {reply:?}");
     let closed = json!({"type": "object", "properties": {"is_so": {"type": "boolean"}}, "required": ["is_so"],
         "additionalProperties": false});
-    let reply = peer.ask(&openai, "tiny.gguf", "Is it so?", Some(&closed)).0.unwrap();
+    let reply = peer.ask(&openai, "tiny.gguf", "Is it so?", &[], Some(&closed)).0.unwrap();
     let said: Value = serde_json::from_str(&reply.text).unwrap_or_else(|error| panic!("{error}: {}", reply.text));
     assert!(said["is_so"].is_boolean(), "{said}");
 
     for name in ["llamacpp", "openai"] {
-        let failed = |key, text: &str| peer.ask(&peer.provider(name, key), "tiny.gguf", text, None).0.unwrap_err();
+        let failed = |key, text: &str| peer.ask(&peer.provider(name, key), "tiny.gguf", text, &[], None).0.unwrap_err();
         let long = failed(KEY, &"word ".repeat(CONTEXT));
         assert_eq!(long.kind, Kind::TooLong, "{name}: {long:?}");
         let refused = failed(OTHER_KEY, "Hello");

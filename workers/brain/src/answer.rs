@@ -42,12 +42,11 @@ impl Wish {
 }
 
 /// What to say to a model whose answer had faults.
-pub fn ask_again(faults: &[String]) -> String {
+pub fn ask_again(faults: &[String], is_json: bool) -> String {
     let list: Vec<String> = faults.iter().map(|fault| format!("- {fault}")).collect();
-    format!(
-        "That answer cannot be used:\n{}\nAnswer again with the whole corrected JSON and nothing else.",
-        list.join("\n")
-    )
+    let again =
+        if is_json { "with the whole corrected JSON and nothing else" } else { "with the text that is asked for" };
+    format!("That answer cannot be used:\n{}\nAnswer again {again}.", list.join("\n"))
 }
 
 /// JSON in an answer: all of it, what a code fence holds, or what stands between the first opening

@@ -31,6 +31,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// end of the same queue, and soon use up its retries.
 const LONGEST_QUEUE: Duration = Duration::from_secs(600);
 
+/// Tokens of an image, about: providers count from a hundred to some thousands, by its size.
+const IMAGE: u64 = 1_000;
 /// Tokens that an answer is expected to have.
 const EXPECTED: u64 = 1_000;
 
@@ -67,6 +69,15 @@ pub struct Material {
     pub inputs: Values,
     pub images: Images,
     pub tools: Vec<Tool>,
+}
+
+impl Material {
+    /// About how many tokens the tools and images have.
+    fn tokens(&self) -> u64 {
+        let tool = |tool: &Tool| tool.description.len() + tool.input.to_string().len();
+        let tools: usize = self.tools.iter().map(tool).sum();
+        tools as u64 / 4 + IMAGE * self.images.len() as u64
+    }
 }
 
 /// A call on its way.
@@ -111,9 +122,10 @@ impl<'a> Call<'a> {
     pub fn need(&self, last: Option<String>) -> Need {
         let json = self.asked.schema.is_some().then_some(Work::Json);
         let vision = (!self.material.images.is_empty()).then_some(Work::Vision);
+        let prompt = estimate(&self.prompt.messages(), "");
         Need {
             work: json.into_iter().chain(vision).chain([Work::Text]).collect(),
-            usage: Usage { output: EXPECTED, ..estimate(&self.prompt.messages(), "") },
+            usage: Usage { input: prompt.input + self.material.tokens(), output: EXPECTED, ..prompt },
             least: None,
             usd: self.asked.reserve.usd,
             tokens: self.asked.reserve.tokens,
@@ -124,7 +136,7 @@ impl<'a> Call<'a> {
 
     /// The same, for models that do not read all of the prompt.
     pub fn shortened(&self, need: &Need) -> Need {
-        Need { least: Some(self.prompt.least()), ..need.clone() }
+        Need { least: Some(self.prompt.least() + self.material.tokens()), ..need.clone() }
     }
 
     /// Asks one model after the other.
@@ -236,7 +248,8 @@ impl<'a> Call<'a> {
                     }
                     Err(found) => {
                         messages.push(Message::new(Speaker::Assistant, text));
-                        messages.push(Message::new(Speaker::User, answer::ask_again(&found)));
+                        messages
+                            .push(Message::new(Speaker::User, answer::ask_again(&found, self.asked.schema.is_some())));
                         self.tried(provider, &model, usage, begun, found.join("; ")).await;
                         faults = found;
                     }
@@ -303,8 +316,9 @@ impl<'a> Call<'a> {
     fn spend(&mut self, provider: &Provider, model: &str, usage: Usage) -> f64 {
         let cost = self.known.models.find(provider.name(), model).and_then(|model| model.cost(&usage)).unwrap_or(0.0);
         let Spent { usage: all, cost_usd } = &mut *self.spent;
-        all.input += usage.input;
-        all.output += usage.output;
+        // A server may say what it likes.
+        all.input = all.input.saturating_add(usage.input);
+        all.output = all.output.saturating_add(usage.output);
         all.estimated |= usage.estimated;
         *cost_usd += cost;
         cost
