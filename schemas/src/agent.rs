@@ -98,6 +98,9 @@ pub struct FileInfo {
     pub media_type: String,
 }
 
+/// The media types of images that models which see take.
+pub const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+
 /// One message of a conversation with a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {

@@ -11,9 +11,6 @@ use schemas::{
 };
 use std::sync::Arc;
 
-/// How often a model may ask for the same with the same inputs.
-const SAME: usize = 3;
-
 /// A conversation between a model and its tools.
 #[derive(Debug, Clone, Default)]
 pub struct Talk {
@@ -92,12 +89,12 @@ impl Talk {
         true
     }
 
-    /// What the model has asked for too often with the same inputs.
-    pub fn repeated(&self) -> Option<&ToolCall> {
+    /// What the model asks for now, and has so many times in all, with the same inputs.
+    pub fn repeated(&self, times: usize) -> Option<&ToolCall> {
         let all = || self.turns.iter().flat_map(|turn| &turn.calls);
         let same =
             |call: &&ToolCall| all().filter(|other| (&other.name, &other.input) == (&call.name, &call.input)).count();
-        self.turns.last()?.calls.iter().find(|call| same(call) >= SAME)
+        self.turns.last()?.calls.iter().find(|call| same(call) >= times)
     }
 
     pub fn turns(&self) -> &[Turn] {
@@ -173,11 +170,11 @@ mod tests {
     }
 
     #[test]
-    fn the_third_time_is_once_too_often() {
+    fn what_is_asked_for_again_is_counted() {
         let mut talk = talk();
         for (n, repeated) in [(1, false), (2, false), (1, false), (1, true)] {
             talk.ask(Arc::new(json!("")), &[call("SEARCH", json!({"q": n}))]);
-            assert_eq!(talk.repeated().is_some(), repeated, "{n}");
+            assert_eq!(talk.repeated(3).is_some(), repeated, "{n}");
             talk.settle(&Back::Reply(Arc::new(json!(7))));
         }
     }

@@ -21,6 +21,8 @@ const ASK: &str = "ASK_USER_QUESTION";
 /// Turns with tools before the model must answer, where the step does not say.
 const TURNS: u64 = 10;
 const MOST_TURNS: u64 = 50;
+/// The time at which a model asks once too often for the same with the same input.
+const SAME: usize = 3;
 
 /// What a step says about tools.
 pub struct Tools {
@@ -61,7 +63,7 @@ fn can_be_offered(desk: &Desk, verb: &str) -> bool {
 
 /// Why a model that asked for tools gets none and no further call, if so.
 pub fn ends(task: &Task, tools: &Tools) -> Option<String> {
-    if let Some(ToolCall { name, input, .. }) = task.talk.repeated() {
+    if let Some(ToolCall { name, input, .. }) = task.talk.repeated(SAME) {
         return Some(format!(
             "the model asked for {name} three times with the same input, {input}: it goes round in circles"
         ));

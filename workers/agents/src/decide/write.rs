@@ -9,14 +9,12 @@ use super::{
 use crate::prompt;
 use schemas::{
     Class, Value,
-    agent::{Message, Purpose, Speaker, Task as Job},
+    agent::{IMAGES, Message, Purpose, Speaker, Task as Job},
     value::{Ref, Values},
 };
 use streams::{agent::Task, decide::Due};
 
 const FORMATS: [&str; 4] = ["text", "markdown", "code", "html"];
-/// What models that see can see.
-const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 pub fn start(desk: &Desk, task: &Task) -> Option<Due> {
     if !task.talk.is_empty() {

@@ -2,10 +2,8 @@
 
 use super::{Failure, Images, Kind};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use schemas::value::Ref;
+use schemas::{agent::IMAGES, value::Ref};
 
-/// What all providers that see images take; each of them takes a few more, or fewer.
-const TYPES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 /// Bytes that one may have; a provider may want less.
 const MOST: usize = 20 << 20;
 
@@ -22,8 +20,8 @@ impl Image {
     pub fn of(reference: &Ref, images: &Images) -> Result<Self, Failure> {
         let refused = |why: String| Failure::new(Kind::Rejected, format!("an image can't be shown: {why}"));
         let said = reference.media_type.split(';').next().unwrap_or_default().trim().to_lowercase();
-        let Some(media_type) = TYPES.into_iter().find(|known| *known == said) else {
-            return Err(refused(format!("it is `{said}`, and models take {}", TYPES.join(", "))));
+        let Some(media_type) = IMAGES.into_iter().find(|known| *known == said) else {
+            return Err(refused(format!("it is `{said}`, and models take {}", IMAGES.join(", "))));
         };
         let Some(bytes) = images.get(&reference.sha256) else {
             return Err(refused(format!("the bytes of {} are missing", reference.sha256)));
