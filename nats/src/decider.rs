@@ -23,7 +23,7 @@ use crate::{
 use append::Appended;
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use schemas::{MissionId, Tenant};
-use slot::{Parked, Phase, Slot};
+use slot::{Parked, Slot};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use streams::{decide::Decider, record::Record, subject::Subject};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -83,6 +83,18 @@ enum Done {
     Loaded { epoch: u64, result: Result<read::Mission, ReadError> },
     Looked { epoch: u64, found: Result<Option<Record>, ReadError> },
     Appended { epoch: u64, result: Appended },
+    Fetched { epoch: u64, came: Came, result: Result<Seen, ReadError> },
+}
+
+/// Where a delivery stands.
+#[derive(Clone, Copy)]
+struct Came {
+    seq: u64,
+    consumer_seq: u64,
+    /// Deliveries that come after it.
+    pending: u64,
+    /// It is the decider's own word.
+    own: bool,
 }
 
 struct Loop<D: Decider> {
@@ -296,7 +308,7 @@ impl<D: Decider> Loop<D> {
         let mut idle: Vec<_> = self
             .slots
             .iter()
-            .filter(|(_, slot)| slot.phase == Phase::Idle && slot.parked.is_empty())
+            .filter(|(_, slot)| slot.rests())
             .map(|(key, slot)| (slot.touched, key.clone()))
             .collect();
         idle.sort_by_key(|(touched, _)| *touched);

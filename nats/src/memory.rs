@@ -65,6 +65,7 @@ struct Inner {
     script: Script,
     random: u64,
     clock: i64,
+    loads: u64,
 }
 
 impl Memory {
@@ -84,6 +85,7 @@ impl Memory {
             script: Script::default(),
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             clock: 1_700_000_000_000,
+            loads: 0,
         };
         Self { inner: Arc::new(Mutex::new(inner)), changed: Arc::new(Notify::new()), instance: None }
     }
@@ -134,6 +136,11 @@ impl Memory {
     /// How many records there are.
     pub fn size(&self) -> u64 {
         self.lock().records.len() as u64
+    }
+
+    /// How often it was read whole or in part.
+    pub fn loads(&self) -> u64 {
+        self.lock().loads
     }
 
     /// Waits until something is appended or acknowledged, at most a little.
@@ -231,6 +238,7 @@ impl Log for Memory {
         }
         let read = {
             let mut inner = self.lock();
+            inner.loads += 1;
             let stale = inner.trouble.stale_read;
             let missing = match fault {
                 Some(Kind::Stale(missing)) => missing as usize,
@@ -280,6 +288,10 @@ impl Log for Memory {
     }
 
     async fn get(&self, tenant: &Tenant, sha256: &str, size: u64) -> Result<Bytes, ReadError> {
+        // Long enough for deliveries to come meanwhile.
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
         let found = self.lock().artifacts.get(&(tenant.to_string(), sha256.to_string())).cloned();
         let found = found.filter(|bytes| bytes.len() as u64 == size && value::sha256(bytes) == sha256);
         found.ok_or_else(|| ReadError::Artifact {

@@ -11,32 +11,32 @@ use streams::{
     record::{Decoded, Record},
     subject::{self, Subject},
 };
+use tokio::sync::OnceCell;
 
 /// Catalogues by hash: one for many missions.
 #[derive(Default)]
-pub struct Catalogues(Mutex<HashMap<String, Arc<Catalogue>>>);
+pub struct Catalogues(Mutex<HashMap<String, Arc<OnceCell<Arc<Catalogue>>>>>);
 
 impl Catalogues {
     pub fn known(&self, reference: &Ref) -> Option<Arc<Catalogue>> {
-        self.0.lock().ok()?.get(&reference.sha256).cloned()
+        self.0.lock().ok()?.get(&reference.sha256)?.get().cloned()
     }
 
+    /// However many ask at once, it is read once.
+    ///
     /// # Errors
     /// When the bytes are missing, or are not a catalogue.
     pub async fn fetch(&self, log: &dyn Log, tenant: &Tenant, reference: &Ref) -> Result<Arc<Catalogue>, ReadError> {
-        if let Some(known) = self.known(reference) {
-            return Ok(known);
-        }
-        let bytes = log.get(tenant, &reference.sha256, reference.size).await?;
-        let catalogue = serde_json::from_slice(&bytes).map_err(|e| ReadError::Artifact {
-            sha256: reference.sha256.clone(),
-            why: format!("it is no catalogue: {e}"),
-        })?;
-        let catalogue = Arc::new(catalogue);
-        if let Ok(mut known) = self.0.lock() {
-            known.insert(reference.sha256.clone(), Arc::clone(&catalogue));
-        }
-        Ok(catalogue)
+        let read = async || {
+            let bytes = log.get(tenant, &reference.sha256, reference.size).await?;
+            let catalogue = serde_json::from_slice(&bytes).map_err(|e| ReadError::Artifact {
+                sha256: reference.sha256.clone(),
+                why: format!("it is no catalogue: {e}"),
+            })?;
+            Ok(Arc::new(catalogue))
+        };
+        let cell = self.0.lock().ok().map(|mut known| Arc::clone(known.entry(reference.sha256.clone()).or_default()));
+        cell.unwrap_or_default().get_or_try_init(read).await.cloned()
     }
 }
 

@@ -1,12 +1,16 @@
 //! One mission in the cache of a decider: its state, how far it is folded, and what waits for it.
 
 use super::read::Seen;
+use crate::log::Delivery;
 use schemas::{Event, EventId};
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
 };
-use streams::decide::{Decider, Due};
+use streams::{
+    decide::{Decider, Due},
+    subject::Subject,
+};
 use tokio::time::Instant;
 
 /// What a mission is doing.
@@ -44,6 +48,8 @@ pub struct Slot<D: Decider> {
     pub said: VecDeque<Event>,
     pub phase: Phase,
     pub parked: VecDeque<Parked>,
+    /// What a delivery refers to is being fetched; those that came after it wait to be folded.
+    pub fetching: Option<VecDeque<(Subject, Delivery)>>,
     /// Came while the log was being read, or needs something fetched: the read must reach this.
     pub wanted: u64,
     pub touched: Instant,
@@ -68,11 +74,22 @@ impl<D: Decider> Slot<D> {
             said: VecDeque::new(),
             phase: Phase::Idle,
             parked: VecDeque::new(),
+            fetching: None,
             wanted: 0,
             touched: now,
             stalled: None,
             nothing_since: None,
         }
+    }
+
+    /// Is nothing under way and nothing waited for? Then the log knows all that is known here.
+    pub fn rests(&self) -> bool {
+        self.phase == Phase::Idle && self.parked.is_empty() && self.fetching.is_none()
+    }
+
+    /// Must a read bring something before anything else is folded?
+    pub fn is_behind(&self) -> bool {
+        self.phase == Phase::Loading || self.wanted > self.folded
     }
 
     /// Folds one thing seen at `seq`; what is at or below the fold is in it already.

@@ -1,6 +1,6 @@
 //! One mission's turn: what a delivery, a read or an append means for it.
 
-use super::{Appended, Done, GONE, Key, Loop, OwnWords, PAUSE, append, now, read};
+use super::{Appended, Came, Done, GONE, Key, Loop, OwnWords, PAUSE, append, now, read};
 use crate::{
     decider::{
         Seen,
@@ -10,7 +10,7 @@ use crate::{
 };
 use futures::FutureExt;
 use schemas::{MissionId, Writer};
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 use streams::{
     decide::Decider,
     record::Record,
@@ -30,6 +30,9 @@ impl<D: Decider> Loop<D> {
         let known = self.slots.contains_key(&key);
         let slot = self.slots.entry(key.clone()).or_insert_with(|| Slot::empty(now()));
         slot.touched = now();
+        if let Some(waiting) = &mut slot.fetching {
+            return waiting.push_back((subject, delivery));
+        }
         if slot.phase == Phase::Stuck {
             if read::is_retry::<D>(&subject, &delivery.payload) {
                 *slot = Slot { own: slot.own, ..Slot::empty(now()) };
@@ -47,7 +50,7 @@ impl<D: Decider> Loop<D> {
         // shows that it does not.
         let hole = self.options.rules.no_holes && known && delivery.delivered > 1;
         // What a read must still bring comes before this: folding now would skip it for ever.
-        if slot.phase == Phase::Loading || slot.wanted > slot.folded || hole || !(known || first) {
+        if slot.is_behind() || hole || !(known || first) {
             slot.parked.push_back(Parked { consumer_seq, seq });
             if hole {
                 // A look that shows less than was known would be another hole.
@@ -57,40 +60,84 @@ impl<D: Decider> Loop<D> {
             }
             return self.load(key, seq);
         }
-        if subject.writer == D::WRITER {
-            slot.own = slot.own.max(seq);
-        }
+        let came = Came { seq, consumer_seq, pending, own: subject.writer == D::WRITER };
         // Its own word it need not read again.
-        let seen = match slot.said(seq) {
-            _ if !read::concerns::<D>(&subject) => Some(Seen::Passed),
+        match slot.said(seq) {
+            _ if !read::concerns::<D>(&subject) => self.see(key, came, &Seen::Passed),
             Some(event) => {
                 debug_assert!(read::is_same(delivery.record(), &event), "what is remembered is not what is stored");
-                Some(Seen::Event(Box::new(event)))
+                self.see(key, came, &Seen::Event(Box::new(event)));
             }
-            None => read::at_once::<D>(&delivery.record(), subject, &self.catalogues),
-        };
-        match seen {
             None => {
-                slot.parked.push_back(Parked { consumer_seq, seq });
-                self.load(key, seq);
-            }
-            Some(seen) => {
-                let passed = !matches!(seen, Seen::Event(_));
-                tell_skipped(key.1, seq, &seen);
-                let folded = slot.fold(seq, &seen);
-                match folded {
-                    Err(panic) => self.stuck(key, panic, seq),
-                    // Nothing is due because of what is only counted.
-                    Ok(()) if passed || seq <= slot.decided => self.window.handled(consumer_seq),
-                    Ok(()) => {
-                        slot.parked.push_back(Parked { consumer_seq, seq });
-                        if !known && pending > self.options.behind {
-                            self.look(key);
-                        } else {
-                            self.advance(key);
-                        }
-                    }
+                let record = delivery.record();
+                match read::at_once::<D>(&record, subject, &self.catalogues) {
+                    Some(seen) => self.see(key, came, &seen),
+                    None => self.fetch(key, came, record),
                 }
+            }
+        }
+    }
+
+    /// Folds what comes next of a mission that lacks nothing before it.
+    fn see(&mut self, key: Key, came: Came, seen: &Seen) {
+        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Came { seq, consumer_seq, .. } = came;
+        if came.own {
+            slot.own = slot.own.max(seq);
+        }
+        let (first, passed) = (slot.folded == 0, !matches!(seen, Seen::Event(_)));
+        tell_skipped(key.1, seq, seen);
+        match slot.fold(seq, seen) {
+            Err(panic) => self.stuck(key, panic, seq),
+            // Nothing is due because of what is only counted.
+            Ok(()) if passed || seq <= slot.decided => self.window.handled(consumer_seq),
+            Ok(()) => {
+                slot.parked.push_back(Parked { consumer_seq, seq });
+                if first && came.pending > self.options.behind {
+                    self.look(key);
+                } else {
+                    self.advance(key);
+                }
+            }
+        }
+    }
+
+    /// Gets what a delivery refers to; its mission's next deliveries wait meanwhile, which is less than
+    /// reading the mission: after a start, thousands may come before their catalogue does.
+    fn fetch(&mut self, key: Key, came: Came, record: Record) {
+        let Some(slot) = self.slots.get_mut(&key) else { return };
+        slot.fetching = Some(VecDeque::new());
+        let (log, epoch, catalogues) = (Arc::clone(&self.log), self.epoch, Arc::clone(&self.catalogues));
+        self.running.push(
+            async move {
+                let result = read::resolved::<D>(log.as_ref(), record, &catalogues).await;
+                (key, Done::Fetched { epoch, came, result })
+            }
+            .boxed(),
+        );
+    }
+
+    fn fetched(&mut self, key: Key, came: Came, result: Result<Seen, ReadError>) {
+        let Some(slot) = self.slots.get_mut(&key) else { return };
+        let Came { seq, consumer_seq, .. } = came;
+        let mut waiting = slot.fetching.take().unwrap_or_default();
+        match result {
+            _ if slot.phase == Phase::Stuck => self.window.handled(consumer_seq),
+            Ok(seen) if seq > slot.folded && !slot.is_behind() => self.see(key.clone(), came, &seen),
+            _ => {
+                slot.parked.push_back(Parked { consumer_seq, seq });
+                if seq <= slot.folded {
+                    self.advance(key.clone());
+                } else {
+                    // What can't be had, reading the mission meets again, and knows what to do.
+                    self.load(key.clone(), seq);
+                }
+            }
+        }
+        while let Some((subject, delivery)) = waiting.pop_front() {
+            self.take(subject, delivery);
+            if let Some(next) = self.slots.get_mut(&key).and_then(|slot| slot.fetching.as_mut()) {
+                return next.append(&mut waiting);
             }
         }
     }
@@ -206,6 +253,7 @@ impl<D: Decider> Loop<D> {
             Done::Loaded { epoch, result } if epoch == self.epoch => self.loaded(key, result),
             Done::Appended { epoch, result } if epoch == self.epoch => self.appended(key, result),
             Done::Looked { epoch, found } if epoch == self.epoch => self.looked(key, found),
+            Done::Fetched { epoch, came, result } if epoch == self.epoch => self.fetched(key, came, result),
             _ => {}
         }
     }
@@ -257,7 +305,7 @@ impl<D: Decider> Loop<D> {
     /// The librarian says that the mission, long ended, leaves the log: it need not be kept, let alone
     /// read again.
     fn leaves(&mut self, key: Key, consumer_seq: u64) {
-        if self.slots.get(&key).is_some_and(|slot| slot.phase == Phase::Idle && slot.parked.is_empty()) {
+        if self.slots.get(&key).is_some_and(Slot::rests) {
             self.slots.remove(&key);
         }
         self.window.handled(consumer_seq);
@@ -267,6 +315,7 @@ impl<D: Decider> Loop<D> {
     fn gone(&mut self, key: Key) {
         if let Some(slot) = self.slots.remove(&key) {
             slot.parked.iter().for_each(|parked| self.window.handled(parked.consumer_seq));
+            slot.fetching.iter().flatten().for_each(|(_, delivery)| self.window.handled(delivery.consumer_seq));
         }
     }
 
@@ -309,7 +358,7 @@ impl<D: Decider> Loop<D> {
         slot.wanted = slot.wanted.max(slot.folded);
         slot.state = D::State::default();
         slot.folded = 0;
-        if slot.parked.is_empty() {
+        if slot.rests() {
             self.slots.remove(&key);
             return;
         }

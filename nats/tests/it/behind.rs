@@ -122,6 +122,21 @@ async fn far_behind_nothing_is_said_again_and_what_was_left_is_said() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn missions_that_come_before_their_catalogue_are_not_read_whole() {
+    let log = Memory::new(1, Trouble::default(), 1_000);
+    for n in 0..100 {
+        let begin = created(&log, mission(n)).await;
+        append(&log, begin).await;
+        append(&log, said(mission(n), "a line")).await;
+    }
+    run(&log, 1_000_000).await;
+    let answers = log.records().iter().filter(|record| record.subject.contains(".agent.")).count();
+    assert_eq!(answers, 100, "each is answered");
+    // For what is stuck: at the start, and with the pin.
+    assert_eq!(log.loads(), 2);
+}
+
 fn folded(log: &Memory, mission: MissionId) -> Heard {
     let mut state = Heard::default();
     for record in log.records() {

@@ -243,7 +243,12 @@ pub fn holds(case: &Case, history: &History) -> Result<(), String> {
             _ => {}
         }
     }
-    for (limit, used, _, max) in now.sums() {
+    // What comes when the end is decided is told to nobody.
+    let end = events.iter().rev().find(|event| matches!(event.fact, Fact::MissionCompleted(_)));
+    let heard = end.and_then(|end| end.basis).unwrap_or(u64::MAX);
+    let mut last = Account::default();
+    events.iter().take_while(|event| event.seq <= heard).for_each(|event| last.read(event));
+    for (limit, used, _, max) in last.sums() {
         let nearly = max.filter(|max| used > 0.0 && used * 100.0 > max * 80.0 + NEARLY);
         if nearly.is_some_and(|max| !told.contains(&(limit, rounded(max)))) {
             return Err(format!("nobody is told that {used} of {max:?} of {limit} are used"));
