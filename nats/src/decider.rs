@@ -305,12 +305,8 @@ impl<D: Decider> Loop<D> {
         if self.slots.len() <= self.options.cache {
             return;
         }
-        let mut idle: Vec<_> = self
-            .slots
-            .iter()
-            .filter(|(_, slot)| slot.rests())
-            .map(|(key, slot)| (slot.touched, key.clone()))
-            .collect();
+        let mut idle: Vec<_> =
+            self.slots.iter().filter(|(_, slot)| slot.rests()).map(|(key, slot)| (slot.touched, key.clone())).collect();
         idle.sort_by_key(|(touched, _)| *touched);
         for (_, key) in idle.into_iter().take(self.slots.len() - self.options.cache * 3 / 4) {
             self.slots.remove(&key);

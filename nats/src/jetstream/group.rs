@@ -20,11 +20,13 @@ use tokio::sync::{Notify, oneshot};
 const ALONE: usize = 16;
 /// A batch of fewer is not worth its while.
 const LEAST: usize = 16;
-/// A batch of fewer waits for more, but not longer than this.
-const GOOD: usize = 256;
-const LINGER: Duration = Duration::from_millis(10);
 /// Messages in one batch at the most; the server is told, too.
 pub const MOST: usize = 500;
+/// A batch of fewer waits for more, but not longer than this.
+const LINGER: Duration = Duration::from_millis(10);
+/// Where so many wait then, there is a load, and a fuller batch gains more than waiting costs.
+const MANY: usize = 100;
+const LINGER_UNDER_LOAD: Duration = Duration::from_millis(20);
 /// A batch is one stream's.
 const LOG: &str = "stage7.mission.";
 /// Longer payloads (bytes) go on their own.
@@ -59,8 +61,8 @@ struct Waiting {
 #[derive(Default)]
 pub struct Group {
     state: Mutex<State>,
-    /// There is a good batch.
-    good: Notify,
+    /// There is a full batch.
+    full: Notify,
 }
 
 #[derive(Default)]
@@ -122,8 +124,8 @@ impl Group {
         }
         let (tell, verdict) = oneshot::channel();
         state.waiting.push(Waiting { message, tell });
-        if state.waiting.len() == GOOD {
-            self.good.notify_one();
+        if state.waiting.len() == MOST {
+            self.full.notify_one();
         }
         Err(verdict)
     }
@@ -140,11 +142,19 @@ impl Group {
         let (group, log) = (Arc::clone(self), log.clone());
         tokio::spawn(async move {
             loop {
-                let _ = tokio::time::timeout(LINGER, group.good.notified()).await;
+                group.gather().await;
                 let Some(batch) = group.next(&log) else { break };
                 group.commit(&log, batch).await;
             }
         });
+    }
+
+    /// Lets more come, until the batch is full or has waited long enough.
+    async fn gather(&self) {
+        let full = tokio::time::timeout(LINGER, self.full.notified()).await;
+        if full.is_err() && self.state().waiting.len() >= MANY {
+            let _ = tokio::time::timeout(LINGER_UNDER_LOAD, self.full.notified()).await;
+        }
     }
 
     /// The next batch; `None` when there is none, and then nobody attends any more.
