@@ -165,8 +165,8 @@ pub async fn mission<D: Decider>(
             read.stuck = None;
         }
     }
-    // What it died of would only be met again, and said again at every start.
-    if read.stuck.as_deref() == Some(worker_version) {
+    // What it died of would only be met again, and said again at every start; of what leaves nothing is needed.
+    if read.leaves || read.stuck.as_deref() == Some(worker_version) {
         return Ok(read);
     }
     for record in records {

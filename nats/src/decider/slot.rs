@@ -34,6 +34,12 @@ pub struct Parked {
     pub seq: u64,
 }
 
+/// A delivery that is not whole yet, and those that came after it and wait to be folded.
+pub struct Fetching {
+    pub consumer_seq: u64,
+    pub waiting: VecDeque<(Subject, Delivery)>,
+}
+
 pub struct Slot<D: Decider> {
     pub state: D::State,
     /// Log sequence up to which the state holds everything that the decider folds.
@@ -48,9 +54,9 @@ pub struct Slot<D: Decider> {
     pub said: VecDeque<Event>,
     pub phase: Phase,
     pub parked: VecDeque<Parked>,
-    /// What a delivery refers to is being fetched; those that came after it wait to be folded.
-    pub fetching: Option<VecDeque<(Subject, Delivery)>>,
-    /// Came while the log was being read, or needs something fetched: the read must reach this.
+    /// What a delivery refers to is being fetched.
+    pub fetching: Option<Fetching>,
+    /// Came while the log was being read: the read must reach this.
     pub wanted: u64,
     pub touched: Instant,
     /// Since when a decision waits for own words.
@@ -90,6 +96,16 @@ impl<D: Decider> Slot<D> {
     /// Must a read bring something before anything else is folded?
     pub fn is_behind(&self) -> bool {
         self.phase == Phase::Loading || self.wanted > self.folded
+    }
+
+    /// All its deliveries that are not handled.
+    pub fn open(&self) -> impl Iterator<Item = u64> {
+        let parked = self.parked.iter().map(|parked| parked.consumer_seq);
+        let waiting = self.fetching.iter().flat_map(|fetching| {
+            std::iter::once(fetching.consumer_seq)
+                .chain(fetching.waiting.iter().map(|(_, delivery)| delivery.consumer_seq))
+        });
+        parked.chain(waiting)
     }
 
     /// Folds one thing seen at `seq`; what is at or below the fold is in it already.

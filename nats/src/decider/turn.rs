@@ -4,7 +4,7 @@ use super::{Appended, Came, Done, GONE, Key, Loop, OwnWords, PAUSE, append, now,
 use crate::{
     decider::{
         Seen,
-        slot::{Panic, Parked, Phase, Slot},
+        slot::{Fetching, Panic, Parked, Phase, Slot},
     },
     log::{Delivery, ReadError},
 };
@@ -30,8 +30,8 @@ impl<D: Decider> Loop<D> {
         let known = self.slots.contains_key(&key);
         let slot = self.slots.entry(key.clone()).or_insert_with(|| Slot::empty(now()));
         slot.touched = now();
-        if let Some(waiting) = &mut slot.fetching {
-            return waiting.push_back((subject, delivery));
+        if let Some(fetching) = &mut slot.fetching {
+            return fetching.waiting.push_back((subject, delivery));
         }
         if slot.phase == Phase::Stuck {
             if read::is_retry::<D>(&subject, &delivery.payload) {
@@ -106,7 +106,7 @@ impl<D: Decider> Loop<D> {
     /// reading the mission: after a start, thousands may come before their catalogue does.
     fn fetch(&mut self, key: Key, came: Came, record: Record) {
         let Some(slot) = self.slots.get_mut(&key) else { return };
-        slot.fetching = Some(VecDeque::new());
+        slot.fetching = Some(Fetching { consumer_seq: came.consumer_seq, waiting: VecDeque::new() });
         let (log, epoch, catalogues) = (Arc::clone(&self.log), self.epoch, Arc::clone(&self.catalogues));
         self.running.push(
             async move {
@@ -120,7 +120,9 @@ impl<D: Decider> Loop<D> {
     fn fetched(&mut self, key: Key, came: Came, result: Result<Seen, ReadError>) {
         let Some(slot) = self.slots.get_mut(&key) else { return };
         let Came { seq, consumer_seq, .. } = came;
-        let mut waiting = slot.fetching.take().unwrap_or_default();
+        // If the mission was archived meanwhile, this was handled with all else of it.
+        let fetching = slot.fetching.take_if(|fetching| fetching.consumer_seq == consumer_seq);
+        let Some(Fetching { mut waiting, .. }) = fetching else { return };
         match result {
             _ if slot.phase == Phase::Stuck => self.window.handled(consumer_seq),
             Ok(seen) if seq > slot.folded && !slot.is_behind() => self.see(key.clone(), came, &seen),
@@ -137,7 +139,7 @@ impl<D: Decider> Loop<D> {
         while let Some((subject, delivery)) = waiting.pop_front() {
             self.take(subject, delivery);
             if let Some(next) = self.slots.get_mut(&key).and_then(|slot| slot.fetching.as_mut()) {
-                return next.append(&mut waiting);
+                return next.waiting.append(&mut waiting);
             }
         }
     }
@@ -314,8 +316,7 @@ impl<D: Decider> Loop<D> {
     /// The mission was archived: there is nothing left to decide.
     fn gone(&mut self, key: Key) {
         if let Some(slot) = self.slots.remove(&key) {
-            slot.parked.iter().for_each(|parked| self.window.handled(parked.consumer_seq));
-            slot.fetching.iter().flatten().for_each(|(_, delivery)| self.window.handled(delivery.consumer_seq));
+            slot.open().for_each(|consumer_seq| self.window.handled(consumer_seq));
         }
     }
 

@@ -18,7 +18,7 @@ use schemas::{
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use streams::{
     decide::{About, Decider, Due},
-    record::Record,
+    record::{Dataref, Record},
     subject,
 };
 use tokio_util::sync::CancellationToken;
@@ -135,6 +135,34 @@ async fn missions_that_come_before_their_catalogue_are_not_read_whole() {
     assert_eq!(answers, 100, "each is answered");
     // For what is stuck: at the start, and with the pin.
     assert_eq!(log.loads(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mission_that_leaves_while_something_of_it_is_fetched_holds_nothing_up() {
+    let log = Memory::new(1, Trouble::default(), 1_000);
+    let begin = created(&log, mission(0)).await;
+    append(&log, begin).await;
+    append(&log, said(mission(0), "a line")).await;
+    // The answer is there already: saying it again is refused, and the mission is read.
+    let due = Whole::decide(&folded(&log, mission(0))).remove(0);
+    let about = About { tenant: Tenant::default(), mission: mission(0), time: schemas::Time(1) };
+    append(&log, due.event(&about, Writer::Agent)).await;
+    // Meanwhile this must be fetched.
+    let mut long = Record::encode(&said(mission(0), &"long ".repeat(20)));
+    let dataref = Dataref { sha256: schemas::value::sha256(&long.payload), size: long.payload.len() as u64 };
+    log.put(&Tenant::default(), &dataref.sha256, &long.payload).await.unwrap();
+    long.headers.push(("ce-dataref".into(), dataref.to_urn()));
+    long.payload = Default::default();
+    let user = subject::family(&Tenant::default(), mission(0), Writer::User);
+    log.append(&long, &Guard { filter: user, last: 2 }).await.unwrap();
+    // And the mission is on its way into the archive.
+    let prefix = subject::mission_prefix(&Tenant::default(), mission(0));
+    let leaves = Record { subject: format!("{prefix}.librarian.mission.archiving"), ..Record::default() };
+    log.append(&leaves, &Guard { filter: leaves.subject.clone(), last: 0 }).await.unwrap();
+    run(&log, 1_000_000).await;
+    assert_eq!((log.floor(Whole::NAME), log.records().len()), (5, 5));
+    // For what is stuck, at the start and with the pin, and the mission once: nothing came again.
+    assert_eq!(log.loads(), 3);
 }
 
 fn folded(log: &Memory, mission: MissionId) -> Heard {
